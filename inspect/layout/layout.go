@@ -1,0 +1,67 @@
+// Package layout says where each field of each runtime structure lies for
+// one Go version, and decodes structures by plans that are compiled once.
+// It does not know which structures there are.
+package layout
+
+// Field is one field of a structure.
+type Field struct {
+	Name string `json:"n"`
+	// Off is the field's offset from the start of the structure, in bytes.
+	Off uint64 `json:"o"`
+	// Size is the field's size in bytes.
+	Size uint64 `json:"s"`
+	// Type is the field's type as Go writes it, with package names, such as
+	// "runtime.gobuf", "*runtime.m", "[256]runtime.guintptr", "uint32".
+	Type string `json:"t"`
+}
+
+// Struct is the layout of one structure type.
+type Struct struct {
+	// Name is the full type name, "runtime.g".
+	Name string
+	// Size is the structure's size in bytes.
+	Size uint64
+	// Fields are in ascending order of Off.
+	Fields []Field
+}
+
+// Field returns the field called name, or nil.
+func (s *Struct) Field(name string) *Field {
+	for i := range s.Fields {
+		if s.Fields[i].Name == name {
+			return &s.Fields[i]
+		}
+	}
+	return nil
+}
+
+// Table is the layouts, constants and strings of one runtime.
+type Table struct {
+	// Go is the version that the table was made from, "go1.26.8".
+	Go string
+	// GOOS and GOARCH are the target's.
+	GOOS, GOARCH string
+	// Source says where the table comes from, for the user: "DWARF of the
+	// executable", "built-in table go1.26.0–go1.26.8".
+	Source string
+	// Structs are the layouts by full type name. Types that are not structs
+	// but that fields name (arrays, pointers) are not listed.
+	Structs map[string]*Struct
+	// Consts are the integer constants by full name, "runtime._Gwaiting".
+	Consts map[string]int64
+	// WaitReasons are the strings of runtime.waitReasonStrings, by number;
+	// nil where the source does not have them.
+	WaitReasons []string
+}
+
+// Slice is a Go slice header in the target: the address of its elements,
+// its length and its capacity in elements.
+type Slice struct{ Ptr, Len, Cap uint64 }
+
+// String is a Go string header in the target: the address of its bytes and
+// their number.
+type String struct{ Ptr, Len uint64 }
+
+// Iface is a Go interface value in the target: the type or itab word and the
+// data word.
+type Iface struct{ Tab, Data uint64 }
