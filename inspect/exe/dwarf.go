@@ -1,0 +1,117 @@
+package exe
+
+import (
+	"bytes"
+	"debug/dwarf"
+	"debug/elf"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// ErrNoDWARF is the cause of DWARF's error for a file without DWARF.
+var ErrNoDWARF = errors.New("no DWARF (linked with -s or -w, or stripped)")
+
+// maxRatio is the largest compression ratio that is taken for honest: deflate
+// cannot exceed 1032, and real debug sections reach 10.
+const maxRatio = 1032
+
+// DWARF returns the file's DWARF, read on the first call. It does not depend
+// on the mapping. Without DWARF the error wraps ErrNoDWARF.
+func (f *File) DWARF() (*dwarf.Data, error) { return f.dwarf() }
+
+// DebugSection returns the content of a debug section by its name without
+// the dot, "debug_info", decompressed. It is for readers that need sections
+// which debug/dwarf does not hand out. The result may be a fresh slice.
+func (f *File) DebugSection(name string) (b []byte, err error) {
+	ef, err := f.debugELF()
+	if err != nil {
+		return nil, err
+	}
+	defer recoverTo(&err, f.Path)
+	for _, prefix := range []string{".", ".z"} {
+		if s := ef.Section(prefix + name); s != nil {
+			if b, err = s.Data(); err != nil {
+				return nil, fmt.Errorf("%s: section %s: %w", f.Path, s.Name, err)
+			}
+			return b, nil
+		}
+	}
+	return nil, fmt.Errorf("%s has no section .%s", f.Path, name)
+}
+
+func (f *File) readDWARF() (d *dwarf.Data, err error) {
+	if !f.hasDebugInfo() {
+		return nil, fmt.Errorf("%s: %w", f.Path, ErrNoDWARF)
+	}
+	ef, err := f.debugELF()
+	if err != nil {
+		return nil, err
+	}
+	defer recoverTo(&err, f.Path)
+	if d, err = ef.DWARF(); err != nil {
+		return nil, fmt.Errorf("%s: DWARF: %w", f.Path, err)
+	}
+	return d, nil
+}
+
+// recoverTo makes an error of a panic in debug/elf or debug/dwarf, which
+// hostile input can still cause.
+func recoverTo(err *error, path string) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("%s: damaged debug sections: %v", path, r)
+	}
+}
+
+// hasDebugInfo reports whether there is a .debug_info with bytes.
+func (f *File) hasDebugInfo() bool {
+	for _, s := range f.sections {
+		if (s.Name == ".debug_info" || s.Name == ".zdebug_info") && s.Type != elf.SHT_NOBITS && s.Size > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// openDebugELF hands the file to debug/elf, after the checks that keep
+// debug/elf from allocating more than the file justifies.
+func (f *File) openDebugELF() (ef *elf.File, err error) {
+	if len(f.sections) == 0 {
+		return nil, fmt.Errorf("%s has no section headers", f.Path)
+	}
+	for _, s := range f.sections {
+		if err := f.checkDebugSection(s); err != nil {
+			return nil, err
+		}
+	}
+	defer recoverTo(&err, f.Path)
+	ef, err = elf.NewFile(bytes.NewReader(f.mapped.Bytes))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.Path, err)
+	}
+	return ef, nil
+}
+
+// checkDebugSection checks that a debug section lies in the file and claims
+// a believable uncompressed size.
+func (f *File) checkDebugSection(s Section) error {
+	if s.Type == elf.SHT_NOBITS || !strings.HasPrefix(s.Name, ".debug_") && !strings.HasPrefix(s.Name, ".zdebug_") {
+		return nil
+	}
+	b, ok := slice(f.mapped.Bytes, s.Off, s.Size)
+	if !ok {
+		return fmt.Errorf("%s: section %s lies beyond the end of the file", f.Path, s.Name)
+	}
+	var size uint64
+	switch {
+	case s.Flags&elf.SHF_COMPRESSED != 0 && len(b) >= 24: // Elf64_Chdr.ch_size
+		size = binary.LittleEndian.Uint64(b[8:])
+	case len(b) >= 12 && string(b[:4]) == "ZLIB": // .zdebug_*
+		size = binary.BigEndian.Uint64(b[4:])
+	}
+	if size/maxRatio > s.Size {
+		return fmt.Errorf("%s: section %s claims %d bytes compressed to %d", f.Path, s.Name, size, s.Size)
+	}
+	return nil
+}

@@ -1,0 +1,77 @@
+package exe
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Mapped is a file mapped read-only into memory. The file must not shrink
+// while it is mapped: reading a page that is gone raises SIGBUS.
+type Mapped struct {
+	// Path is the path that was opened.
+	Path string
+	// Bytes is the whole content; it is never empty, and dies with Close.
+	Bytes []byte
+	// ModTime is the time of the file's last modification when it was opened.
+	ModTime time.Time
+}
+
+// Map maps the regular file at path. Its errors name the path.
+func Map(path string) (*Mapped, error) {
+	// Stat first: opening a FIFO would block.
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, pathError(path, err)
+	}
+	if info.IsDir() {
+		return nil, fmt.Errorf("%s is a directory", path)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, pathError(path, err)
+	}
+	defer f.Close()
+	// Once more, of what was really opened.
+	if info, err = f.Stat(); err != nil {
+		return nil, pathError(path, err)
+	}
+	if info.Size() == 0 {
+		return nil, fmt.Errorf("%s is empty", path)
+	}
+	if int64(int(info.Size())) != info.Size() {
+		return nil, fmt.Errorf("%s is too large to map (%d bytes)", path, info.Size())
+	}
+	b, err := unix.Mmap(int(f.Fd()), 0, int(info.Size()), unix.PROT_READ, unix.MAP_SHARED)
+	if err != nil {
+		return nil, fmt.Errorf("map %s (%d bytes): %w", path, info.Size(), err)
+	}
+	return &Mapped{Path: path, Bytes: b, ModTime: info.ModTime()}, nil
+}
+
+// pathError shortens the messages of os: "open", "stat" and the like say
+// nothing to the user.
+func pathError(path string, err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		err = pe.Err
+	}
+	return fmt.Errorf("%s: %w", path, err)
+}
+
+// Close unmaps the file. Slices of Bytes must not be used any more.
+func (m *Mapped) Close() error {
+	b := m.Bytes
+	m.Bytes = nil
+	if b == nil {
+		return nil
+	}
+	return unix.Munmap(b)
+}
