@@ -3,6 +3,8 @@
 // It does not know which structures there are.
 package layout
 
+import "rtdbg/inspect/mem"
+
 // Field is one field of a structure.
 type Field struct {
 	Name string `json:"n"`
@@ -45,13 +47,44 @@ type Table struct {
 	// executable", "built-in table go1.26.0–go1.26.8".
 	Source string
 	// Structs are the layouts by full type name. Types that are not structs
-	// but that fields name (arrays, pointers) are not listed.
+	// but that fields name (arrays, pointers) are not listed. A struct type
+	// that has no name goes by the field that holds it,
+	// "runtime.schedt.disable", or by the variable, "runtime.work".
 	Structs map[string]*Struct
+	// Under are the underlying types of the named types that fields name and
+	// that are not structs: "runtime.guintptr" → "uint64",
+	// "runtime.semTable" → "[251]runtime.semTable.elem", and "interface {}",
+	// "func()", "map", "chan" for any named type of that kind.
+	Under map[string]string
+	// Vars are the package-level variables by full name, "runtime.allgs".
+	Vars map[string]Var
 	// Consts are the integer constants by full name, "runtime._Gwaiting".
 	Consts map[string]int64
 	// WaitReasons are the strings of runtime.waitReasonStrings, by number;
 	// nil where the source does not have them.
 	WaitReasons []string
+	// Strings are other arrays of strings by the full name of their
+	// variable, "runtime.stwReasonStrings".
+	Strings map[string][]string
+}
+
+// Var is a package-level variable.
+type Var struct {
+	// Addr is its address as linked, without the load bias of a
+	// position-independent executable; 0 in a built-in table, which knows
+	// types only.
+	Addr mem.Addr
+	// Size is the variable's size in bytes.
+	Size uint64
+	// Type is its type, written as in Field.Type.
+	Type string
+}
+
+// Variable returns the package-level variable called name ("runtime.allgs")
+// and whether the table has it.
+func (t *Table) Variable(name string) (Var, bool) {
+	v, ok := t.Vars[name]
+	return v, ok
 }
 
 // Slice is a Go slice header in the target: the address of its elements,
