@@ -1,0 +1,169 @@
+package stack
+
+import (
+	"strings"
+	"testing"
+
+	"rtdbg/inspect/arch"
+	"rtdbg/inspect/internal/target"
+	"rtdbg/inspect/mem"
+)
+
+// diffLine returns the first line in which two texts differ.
+func diffLine(got, want string) string {
+	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
+	for i := 0; i < len(g) || i < len(w); i++ {
+		var a, b string
+		if i < len(g) {
+			a = g[i]
+		}
+		if i < len(w) {
+			b = w[i]
+		}
+		if a != b {
+			return "got  " + a + "\nwant " + b
+		}
+	}
+	return ""
+}
+
+// checkParked compares the text of every goroutine that does not run.
+func checkParked(t *testing.T, p *process) {
+	u, gs, n := p.syms.NewUnwinder(), p.allgs(), 0
+	blocks := p.blocks()
+	for _, want := range p.text.Goroutines() {
+		block, ok := blocks[want.ID]
+		g := gs[want.ID]
+		if !ok || want.Unavailable || strings.HasPrefix(want.Status, "running") {
+			continue
+		}
+		n++
+		if g.addr == 0 {
+			t.Errorf("goroutine %d is not in allgs", want.ID)
+			continue
+		}
+		tr := u.Unwind(g.start)
+		if tr.Err != nil {
+			t.Errorf("goroutine %d: %v", want.ID, tr.Err)
+		}
+		got := u.AppendText(nil, tr, LevelSystem)
+		if want.ID != 1 {
+			got = p.syms.AppendCreatedBy(got, g.gopc, uint64(g.parent), LevelSystem)
+		}
+		if d := diffLine(string(got), block); d != "" {
+			t.Errorf("goroutine %d [%s]:\n%s", want.ID, want.Status, d)
+		}
+	}
+	if n < 10 {
+		t.Errorf("only %d goroutines compared", n)
+	}
+}
+
+// checkRunning compares the stacks that a signal interrupted, each printed by
+// its own M: those of goroutines and those of idle Ms. It returns how many
+// there were of each.
+func checkRunning(t *testing.T, p *process) (user, system int) {
+	u, gs := p.syms.NewUnwinder(), p.allgs()
+	for _, s := range p.text.Sections {
+		m, regs, ok := p.interrupted(t, u, s)
+		if !ok {
+			continue
+		}
+		for name, v := range map[string]uint64{"rip": regs.PC, "rsp": regs.SP, "rbp": regs.FP, "r14": regs.G} {
+			if v != s.Regs[name] {
+				t.Errorf("M %d: %s = %#x, want %#x", s.M, name, v, s.Regs[name])
+			}
+		}
+		want := s.Goroutines[0]
+		if want.Status == "syscall" || p.field(m, "runtime.m", "vdsoSP") != 0 {
+			continue // printed from where it left Go code
+		}
+		g, ok := gs[want.ID]
+		if ok {
+			user++
+		} else {
+			system++
+			g = p.g(p.field(m, "runtime.m", "g0"))
+		}
+		tr := u.Unwind(Start{
+			PC: mem.Addr(regs.PC), SP: mem.Addr(regs.SP), LR: mem.Addr(regs.LR),
+			Lo: g.lo, Hi: g.hi, Trap: true,
+		})
+		got := u.AppendText(nil, tr, LevelSystem)
+		if ok && want.ID != 1 {
+			got = p.syms.AppendCreatedBy(got, g.gopc, uint64(g.parent), LevelSystem)
+		}
+		if !strings.Contains(p.c.Text, "]:\n"+string(got)+"\n") {
+			t.Errorf("M %d goroutine %d (%v), not in the crash text:\n%s", s.M, want.ID, tr.Err, got)
+		}
+	}
+	return user, system
+}
+
+// interrupted returns the m of a section and the registers at which it was
+// interrupted.
+func (p *process) interrupted(t *testing.T, u *Unwinder, s target.Section) (mem.Addr, arch.Regs, bool) {
+	m := p.symbol("runtime.allm")
+	for m = p.word(m); m != 0 && int64(p.field(m, "runtime.m", "id")) != s.M; {
+		m = p.field(m, "runtime.m", "alllink")
+	}
+	if m == 0 {
+		t.Errorf("no m %d", s.M)
+		return 0, arch.Regs{}, false
+	}
+	gsignal := p.g(p.field(m, "runtime.m", "gsignal"))
+	regs, ok, err := u.SignalContext(p.thread(m).Regs, gsignal.lo, gsignal.hi)
+	if err != nil || !ok {
+		t.Errorf("M %d: SignalContext: %v, %v", s.M, ok, err)
+		return 0, arch.Regs{}, false
+	}
+	return m, regs, true
+}
+
+func TestShapesMatchCrashText(t *testing.T) {
+	forVersions(t, func(t *testing.T, version string) {
+		c := target.Start(t, buildShapes(t, version), target.Options{}).Crash()
+		p := open(t, c)
+		checkParked(t, p)
+		if _, n := checkRunning(t, p); n < 1 {
+			t.Error("no system stack compared")
+		}
+		checkHeapDump(t, p)
+		checkPointers(t, p)
+	})
+}
+
+// TestRunningGoroutineMatchesCrashText compares a goroutine that cannot be
+// preempted, so that a signal finds it in the middle of its code.
+func TestRunningGoroutineMatchesCrashText(t *testing.T) {
+	forVersions(t, func(t *testing.T, version string) {
+		o := target.Options{Args: []string{"one"}, Env: []string{"GODEBUG=asyncpreemptoff=1", "GOMAXPROCS=2"}}
+		p := open(t, target.Start(t, buildShapes(t, version), o).Crash())
+		if n, _ := checkRunning(t, p); n < 1 {
+			t.Error("no running goroutine compared")
+		}
+	})
+}
+
+func TestBuildModesMatchCrashText(t *testing.T) {
+	if testing.Short() {
+		t.Skip("only the plain build in short mode")
+	}
+	for _, flags := range [][]string{{"-buildmode=pie"}, {"-gcflags=all=-N -l"}, {"-ldflags=-s=false -w=false", "-trimpath"}} {
+		t.Run(strings.Join(flags, " "), func(t *testing.T) {
+			p := open(t, target.Start(t, buildShapes(t, "", flags...), target.Options{}).Crash())
+			checkParked(t, p)
+			checkRunning(t, p)
+			checkHeapDump(t, p)
+		})
+	}
+}
+
+// TestWaitsMatchCrashText compares a target with every way to wait.
+func TestWaitsMatchCrashText(t *testing.T) {
+	forVersions(t, func(t *testing.T, version string) {
+		p := open(t, target.Take(t, target.Spec{Program: "waits", Go: version}, target.Options{}, target.Kernel))
+		checkParked(t, p)
+		checkRunning(t, p)
+	})
+}
