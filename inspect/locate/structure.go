@@ -1,0 +1,216 @@
+package locate
+
+import (
+	"errors"
+	"fmt"
+
+	"rtdbg/inspect/layout"
+	"rtdbg/inspect/mem"
+	"rtdbg/inspect/rt"
+)
+
+// slices calls visit with each position in the data that looks like a slice
+// header with at least one element, until visit returns true; it returns the
+// address of that position.
+func (f *finder) slices(visit func(s layout.Slice) bool) (mem.Addr, error) {
+	if err := f.load(); err != nil {
+		return 0, err
+	}
+	const maxLen = 1 << 32
+	for i := 0; i+24 <= len(f.data); i += 8 {
+		p, n, c := f.word(i), uint64(f.word(i+8)), uint64(f.word(i+16))
+		if p < 4096 || p%8 != 0 || n == 0 || n > c || c > maxLen {
+			continue
+		}
+		if visit(layout.Slice{Ptr: uint64(p), Len: n, Cap: c}) {
+			return f.base + mem.Addr(i), nil
+		}
+	}
+	return 0, nil
+}
+
+// elem returns element i of a slice of pointers.
+func (f *finder) elem(s layout.Slice, i uint64) (mem.Addr, error) {
+	w, err := f.RT.ReadWord(mem.Addr(s.Ptr + 8*i))
+	return mem.Addr(w), err
+}
+
+// allgs finds runtime.allgs: the slice of plausible goroutines whose first is
+// goroutine 1, the main goroutine (mgc.go relies on it).
+func (f *finder) allgs() (mem.Addr, error) {
+	return f.slices(func(s layout.Slice) bool {
+		const sample = 64
+		for i := range min(s.Len, sample) {
+			a, err := f.elem(s, i)
+			if err != nil {
+				return false
+			}
+			g, err := f.RT.ReadG(a)
+			if err != nil || f.RT.Status(&g) == "unknown" || g.StackLo > g.StackHi || i == 0 && g.Goid != 1 {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// allp finds runtime.allp: the slice of Ps that carry their own index.
+func (f *finder) allp() (mem.Addr, error) {
+	return f.slices(func(s layout.Slice) bool {
+		const maxP = 1 << 16
+		if s.Len > maxP {
+			return false
+		}
+		for i := range s.Len {
+			a, err := f.elem(s, i)
+			if err != nil || a%8 != 0 {
+				return false
+			}
+			p, err := f.RT.ReadP(a)
+			if err != nil || uint64(p.ID) != i || !f.plausibleP(&p) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// plausibleP reports whether p can be a P in use: it has an mcache, a run
+// queue within its ring, and a thread that says the same.
+func (f *finder) plausibleP(p *rt.P) bool {
+	if f.RT.PStatus(p) == "unknown" || p.RunQTail-p.RunQHead > uint32(len(p.RunQ)) || p.Timers.Len > p.Timers.Cap {
+		return false
+	}
+	if p.MCache == 0 && f.RT.PStatus(p) != rt.PDead {
+		return false
+	}
+	if _, err := f.RT.ReadWord(p.MCache); p.MCache != 0 && err != nil {
+		return false
+	}
+	if p.M == 0 {
+		return true
+	}
+	m, err := f.RT.ReadM(p.M)
+	return err == nil && (m.P == p.Addr || m.NextP == p.Addr || m.OldP == p.Addr)
+}
+
+// known reads the goroutines and Ps found so far.
+func (f *finder) known() error {
+	if f.gs != nil {
+		return nil
+	}
+	addrs, err := f.RT.ReadPointerSlice(f.g.AllGs, 1<<32)
+	if err != nil {
+		return err
+	}
+	f.gs = make(map[mem.Addr]bool, len(addrs))
+	for _, a := range addrs {
+		f.gs[a] = true
+		if g, err := f.RT.ReadG(a); err == nil {
+			f.maxGoid = max(f.maxGoid, g.Goid)
+		}
+	}
+	ps, err := f.RT.ReadPointerSlice(f.g.AllP, 1<<16)
+	if err != nil {
+		return err
+	}
+	f.ps = make(map[mem.Addr]bool, len(ps))
+	for _, a := range ps {
+		f.ps[a] = true
+	}
+	return nil
+}
+
+// sched finds runtime.sched: the place in the data where every field of
+// schedt agrees with the goroutines, Ps and threads already known.
+func (f *finder) sched() (mem.Addr, error) {
+	if err := errors.Join(f.load(), f.known()); err != nil {
+		return 0, err
+	}
+	off, _, err := f.RT.Layout.Offset("runtime.schedt", "maxmcount")
+	if err != nil {
+		return 0, err
+	}
+	var found []mem.Addr
+	for i := 0; i+8 <= len(f.data); i += 8 {
+		// maxmcount is 10000 unless debug.SetMaxThreads was called; any
+		// positive value passes, zero is what most of the bss holds.
+		at := i + int(off)
+		if at+4 > len(f.data) || int32(f.Arch.Order.Uint32(f.data[at:])) <= 0 {
+			continue
+		}
+		a := f.base + mem.Addr(i)
+		s, err := f.RT.ReadSched(a)
+		if err == nil && f.plausibleSched(&s) {
+			found = append(found, a)
+		}
+	}
+	return only("runtime.sched", found)
+}
+
+// only returns the single element of found.
+func only(name string, found []mem.Addr) (mem.Addr, error) {
+	switch len(found) {
+	case 0:
+		return 0, nil
+	case 1:
+		return found[0], nil
+	}
+	return 0, fmt.Errorf("%d places look like %s", len(found), name)
+}
+
+func (f *finder) plausibleSched(s *rt.Sched) bool {
+	// Goroutine ids are handed to Ps in batches of 16 (proc.go, newproc1).
+	ids := f.maxGoid + 16*uint64(len(f.ps)+4)
+	return s.GoidGen >= f.maxGoid && s.GoidGen <= ids &&
+		s.MNext >= int64(len(f.Threads)) && s.MNext <= 1<<32 && s.MaxMCount > 0 &&
+		s.NMIdle >= 0 && int64(s.NMIdle) <= s.MNext && s.NMIdleLocked >= 0 && s.NMSys >= 0 &&
+		s.NPIdle >= 0 && int(s.NPIdle) <= len(f.ps) && (s.PIdle == 0 || f.ps[s.PIdle]) &&
+		(s.PIdle == 0) == (s.NPIdle == 0) &&
+		(s.RunQHead == 0 || f.gs[s.RunQHead]) && (s.RunQHead == 0) == (s.RunQTail == 0) &&
+		s.NMSpinning >= 0 && s.NMFreed >= 0 && s.NMFreed <= s.MNext
+}
+
+// allm finds runtime.allm: the pointer outside of sched that heads a list of
+// Ms with every thread of the target in it.
+func (f *finder) allm() (mem.Addr, error) {
+	if err := f.load(); err != nil {
+		return 0, err
+	}
+	schedSize := mem.Addr(0)
+	if s := f.RT.Layout.Structs["runtime.schedt"]; s != nil {
+		schedSize = mem.Addr(s.Size)
+	}
+	for i := 0; i+8 <= len(f.data); i += 8 {
+		head, at := f.word(i), f.base+mem.Addr(i)
+		if head < 4096 || head%8 != 0 || at >= f.g.Sched && at < f.g.Sched+schedSize {
+			continue
+		}
+		if f.headsAllMs(head) {
+			return at, nil
+		}
+	}
+	return 0, nil
+}
+
+// headsAllMs reports whether a list of Ms from head names every thread.
+func (f *finder) headsAllMs(head mem.Addr) bool {
+	missing := make(map[uint64]bool, len(f.Threads))
+	for _, tid := range f.Threads {
+		missing[uint64(tid)] = true
+	}
+	seen := make(map[mem.Addr]bool)
+	for a := head; a != 0; {
+		m, err := f.RT.ReadM(a)
+		if err != nil || seen[a] || m.G0 == 0 {
+			return false
+		}
+		if g0, err := f.RT.ReadG(m.G0); err != nil || g0.M != a {
+			return false
+		}
+		seen[a] = true
+		delete(missing, m.ProcID)
+		a = m.AllLink
+	}
+	return len(missing) == 0 && len(seen) > 0
+}

@@ -1,0 +1,231 @@
+package rt
+
+import (
+	"context"
+	"fmt"
+
+	"rtdbg/inspect/layout"
+	"rtdbg/inspect/mem"
+)
+
+// G is a goroutine descriptor (runtime.g, runtime2.go). The fields are those
+// of the runtime; addresses are the target's.
+type G struct {
+	Addr mem.Addr `rt:"-"`
+
+	// StackLo and StackHi bound the goroutine's stack, [lo, hi).
+	StackLo mem.Addr `rt:"stack.lo"`
+	StackHi mem.Addr `rt:"stack.hi"`
+
+	// M is the thread that runs the goroutine, 0 when it is parked.
+	M mem.Addr `rt:"m"`
+
+	// SchedPC, SchedSP, SchedBP and SchedLR are the registers saved by
+	// gopark, mcall or systemstack (g.sched); stale while it runs.
+	SchedSP mem.Addr `rt:"sched.sp"`
+	SchedPC mem.Addr `rt:"sched.pc"`
+	SchedLR mem.Addr `rt:"sched.lr"`
+	SchedBP mem.Addr `rt:"sched.bp"`
+	// SchedCtxt is the closure that the goroutine continues in, or 0.
+	SchedCtxt mem.Addr `rt:"sched.ctxt"`
+
+	// SyscallSP and SyscallPC are where the goroutine entered a system
+	// call or C; 0 otherwise. SyscallBP exists since Go 1.23.
+	SyscallSP mem.Addr `rt:"syscallsp"`
+	SyscallPC mem.Addr `rt:"syscallpc"`
+	SyscallBP mem.Addr `rt:"syscallbp,optional"`
+
+	Param        mem.Addr `rt:"param"`
+	AtomicStatus uint32   `rt:"atomicstatus"`
+	Goid         uint64   `rt:"goid"`
+	SchedLink    mem.Addr `rt:"schedlink"`
+	// WaitSince is the nanotime of the start of the first garbage
+	// collection that found the goroutine parked (ns); 0 before that.
+	WaitSince int64 `rt:"waitsince"`
+	// WaitReason is the number of the wait reason: stale unless the status
+	// is waiting or leaked, and different in meaning between Go versions.
+	WaitReason uint8 `rt:"waitreason"`
+	// ParkingOnChan is set while the goroutine is between publishing its
+	// sudogs and being parked.
+	ParkingOnChan uint8 `rt:"parkingOnChan"`
+	// AsyncSafePoint is set when the goroutine was stopped by a signal at
+	// an instruction that is no call.
+	AsyncSafePoint uint8 `rt:"asyncSafePoint"`
+
+	// LockedM is the thread that this goroutine is locked to, or 0.
+	LockedM mem.Addr `rt:"lockedm"`
+	// SigPC is the pc of the fault that made a sigpanic; Sig its signal.
+	SigPC mem.Addr `rt:"sigpc"`
+	Sig   uint32   `rt:"sig"`
+
+	// GoPC is the pc after the go statement that made the goroutine,
+	// StartPC the entry of its function; ParentGoid (since Go 1.21) the
+	// goroutine that executed the go statement.
+	GoPC       mem.Addr `rt:"gopc"`
+	StartPC    mem.Addr `rt:"startpc"`
+	ParentGoid uint64   `rt:"parentGoid,optional"`
+
+	// Waiting is the list of sudogs, in lock order. Since Go 1.26 it is
+	// also set for semaphores and Cond, where the list runs on into other
+	// goroutines' sudogs.
+	Waiting mem.Addr `rt:"waiting"`
+	Labels  mem.Addr `rt:"labels"`
+	// Timer is the goroutine's own timer, of time.Sleep.
+	Timer mem.Addr `rt:"timer"`
+	// SleepWhen is the nanotime at which a sleep ends (since Go 1.23).
+	SleepWhen int64 `rt:"sleepWhen,optional"`
+	// CoroArg is the coro that a coroutine starts with (since Go 1.22).
+	CoroArg mem.Addr `rt:"coroarg,optional"`
+	// Bubble is the synctest bubble (1.25+) or group (1.24).
+	Bubble mem.Addr `rt:"bubble|syncGroup,optional"`
+
+	// Tracking says that TrackingStamp (ns, nanotime) is the time of the
+	// last change of status; one goroutine in eight is tracked.
+	Tracking      uint8 `rt:"tracking"`
+	TrackingStamp int64 `rt:"trackingStamp|runnableStamp"`
+
+	Defer mem.Addr `rt:"_defer"`
+}
+
+// gScan is the bit that the garbage collector sets in g.atomicstatus while it
+// owns the goroutine's stack (runtime2.go, _Gscan); constant since Go 1.4.
+const gScan = 0x1000
+
+// StatusNumber returns the status without the scan bit.
+func (g *G) StatusNumber() uint32 { return g.AtomicStatus &^ gScan }
+
+// Scanning reports whether the garbage collector owns the stack.
+func (g *G) Scanning() bool { return g.AtomicStatus&gScan != 0 }
+
+// ReadG reads the goroutine descriptor at a.
+func (r *Runtime) ReadG(a mem.Addr) (G, error) {
+	var g G
+	if err := r.plans.g.Read(r.Mem, a, &g); err != nil {
+		return G{}, err
+	}
+	g.Addr = a
+	return g, nil
+}
+
+// Status returns the runtime's word for the goroutine's status.
+func (r *Runtime) Status(g *G) Status { return r.status(g.StatusNumber()) }
+
+// WaitReason returns the runtime's string for why g is parked, "" unless its
+// status is waiting or leaked.
+func (r *Runtime) WaitReason(g *G) string {
+	switch r.Status(g) {
+	case Waiting, Leaked:
+	default:
+		return ""
+	}
+	if int(g.WaitReason) < len(r.waitReasons) {
+		return r.waitReasons[g.WaitReason]
+	}
+	return fmt.Sprintf("unknown wait reason %d", g.WaitReason)
+}
+
+// Parked reports whether g is off its thread and waits to be made ready. A
+// goroutine whose status is waiting but that has an M is executing runtime
+// code on the system stack (a garbage collection worker, for example).
+func (r *Runtime) Parked(g *G) bool {
+	switch r.Status(g) {
+	case Waiting, Leaked:
+		return g.M == 0
+	}
+	return false
+}
+
+// maxGs bounds runtime.allgs: more goroutines than any address space holds
+// with their smallest stacks.
+const maxGs = 1 << 31
+
+// AllGs reads runtime.allgs: every goroutine that ever was, dead ones
+// included, in order of creation. A descriptor that cannot be read is passed
+// to unreadable (which may be nil) and left out.
+func (r *Runtime) AllGs(ctx context.Context, unreadable func(a mem.Addr, err error)) ([]G, error) {
+	addrs, err := r.allgs()
+	if err != nil {
+		return nil, err
+	}
+	gs := make([]G, 0, len(addrs))
+	for i, a := range addrs {
+		if i%4096 == 0 {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+		}
+		g, err := r.ReadG(a)
+		if err != nil {
+			if unreadable != nil {
+				unreadable(a, err)
+			}
+			continue
+		}
+		gs = append(gs, g)
+	}
+	return gs, nil
+}
+
+// allgs returns the addresses in runtime.allgs.
+func (r *Runtime) allgs() ([]mem.Addr, error) {
+	s, err := r.readSliceAt(r.Globals.AllGs)
+	if err != nil {
+		return nil, fmt.Errorf("runtime.allgs: %w", err)
+	}
+	addrs, err := r.readPointers(s, maxGs)
+	if err != nil {
+		return nil, fmt.Errorf("runtime.allgs: %w", err)
+	}
+	return addrs, nil
+}
+
+// readSliceAt reads the slice header at a.
+func (r *Runtime) readSliceAt(a mem.Addr) (layout.Slice, error) {
+	w, err := r.readWords(a, 3)
+	if err != nil {
+		return layout.Slice{}, err
+	}
+	return layout.Slice{Ptr: w[0], Len: w[1], Cap: w[2]}, nil
+}
+
+// deferRecord is the part of runtime._defer that leads to live pointers.
+type deferRecord struct {
+	Fn   mem.Addr `rt:"fn"`
+	Link mem.Addr `rt:"link"`
+}
+
+// maxDefers bounds the list of pending defers that is followed.
+const maxDefers = 1 << 16
+
+// StackRoots returns the values outside of frames that may point into g's
+// stack or keep objects alive for it: the context of its saved registers and
+// the functions of its pending defers (runtime.scanstack).
+func (r *Runtime) StackRoots(g *G) []mem.Addr {
+	var roots []mem.Addr
+	if g.SchedCtxt != 0 {
+		roots = append(roots, g.SchedCtxt)
+	}
+	for a, n := g.Defer, 0; a != 0 && n < maxDefers; n++ {
+		var d deferRecord
+		if err := r.plans.deferred.Read(r.Mem, a, &d); err != nil {
+			break
+		}
+		if d.Fn != 0 {
+			roots = append(roots, d.Fn)
+		}
+		a = d.Link
+	}
+	return roots
+}
+
+// IdleInSynctest reports whether waiting for g's reason counts as durably
+// blocked in a synctest bubble (runtime.isIdleInSynctest, runtime2.go; 1.25+).
+func (r *Runtime) IdleInSynctest(g *G) bool {
+	switch r.WaitReason(g) {
+	case "chan receive (nil chan)", "chan send (nil chan)", "select (no cases)", "sleep", "sync.Cond.Wait",
+		"sync.WaitGroup.Wait (durable)", "coroutine", "synctest.Run", "synctest.Wait",
+		"chan receive (durable)", "chan send (durable)", "select (durable)":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,209 @@
+package wait
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"rtdbg/inspect/mem"
+	"rtdbg/inspect/rt"
+	"rtdbg/inspect/stack"
+)
+
+// Stacks gives the stack of a goroutine. It must be safe for concurrent use.
+type Stacks interface {
+	Trace(g *rt.G) stack.Trace
+}
+
+// Resolver finds what goroutines wait on. The tables that it needs (semaphore
+// queues, run queues) are read once, when first asked for. It is safe for
+// concurrent use.
+type Resolver struct {
+	rt     *rt.Runtime
+	stacks Stacks
+	// nowNS is the nanotime of the capture; meaningful if nowKnown.
+	nowNS    int64
+	nowKnown bool
+	rows     map[string]*Row
+
+	sema  lazy[map[mem.Addr]semaPlace]
+	runq  lazy[map[mem.Addr]QueuePlace]
+	dirMu sync.Mutex
+	dirs  map[mem.Addr]map[mem.Addr]Op
+}
+
+// semaPlace is a goroutine's place in the semaphore table.
+type semaPlace struct {
+	addr     mem.Addr
+	sudog    mem.Addr
+	position int
+	waiters  int
+}
+
+// lazy is a value that is computed once, with its error.
+type lazy[T any] struct {
+	once sync.Once
+	v    T
+	err  error
+}
+
+func (l *lazy[T]) get(f func() (T, error)) (T, error) {
+	l.once.Do(func() { l.v, l.err = f() })
+	return l.v, l.err
+}
+
+// finder completes the answer of a row for one goroutine.
+type finder func(r *Resolver, g *rt.G, row *Row) []On
+
+// NewResolver returns a Resolver for one stopped instant. now is the nanotime
+// of that instant in ns; known says whether it is known.
+func NewResolver(r *rt.Runtime, s Stacks, now int64, known bool) *Resolver {
+	res := &Resolver{rt: r, stacks: s, nowNS: now, nowKnown: known,
+		rows: make(map[string]*Row), dirs: make(map[mem.Addr]map[mem.Addr]Op)}
+	rows := Rows()
+	for i := range rows {
+		res.rows[rows[i].Reason] = &rows[i]
+	}
+	return res
+}
+
+// Row returns the row of g's wait reason; ok is false if g is not waiting or
+// its reason is unknown.
+func (r *Resolver) Row(g *rt.G) (row Row, ok bool) {
+	if s := r.rt.Status(g); s != rt.Waiting && s != rt.Leaked {
+		return Row{}, false
+	}
+	p := r.rows[r.rt.WaitReason(g)]
+	if p == nil {
+		return Row{}, false
+	}
+	return *p, true
+}
+
+// Class returns who ends the wait of g: Executing for a goroutine that is on
+// a thread whatever its status says.
+func (r *Resolver) Class(g *rt.G) Class {
+	row, ok := r.Row(g)
+	switch {
+	case !ok, g.M != 0:
+		return Executing
+	case row.Class == ByGoroutine && row.Kind == Chan && g.Waiting == 0:
+		return ByNobody // a select of nil channels only
+	}
+	return row.Class
+}
+
+// On returns what g waits on: nothing for a goroutine that runs or is dead,
+// one entry for each case of a select.
+func (r *Resolver) On(g *rt.G) []On {
+	switch r.rt.Status(g) {
+	case rt.Waiting, rt.Leaked:
+		return r.waiting(g)
+	case rt.Syscall:
+		return []On{r.syscall(g)}
+	case rt.Runnable:
+		return []On{r.runnable(g)}
+	case rt.Preempted:
+		return []On{{Kind: Runtime, Op: Resume, Note: "suspended at a safepoint; the runtime code that asked for it resumes it"}}
+	}
+	return nil
+}
+
+func (r *Resolver) waiting(g *rt.G) []On {
+	reason := r.rt.WaitReason(g)
+	row := r.rows[reason]
+	if row == nil {
+		return []On{{Kind: Runtime, Op: Wait, Note: fmt.Sprintf("wait reason %q is not known to rtdbg", reason)}}
+	}
+	if g.M != 0 {
+		return []On{{Kind: row.Kind, Op: row.Op, Note: "executing on the system stack: " + row.Who}}
+	}
+	if row.find == nil {
+		return []On{{Kind: row.Kind, Op: row.Op, Note: "ended by " + row.Who}}
+	}
+	return row.find(r, g, row)
+}
+
+// syscall answers for a goroutine in a system call or in C.
+func (r *Resolver) syscall(g *rt.G) On {
+	on := On{Kind: Syscall, Op: Wait}
+	m, err := r.rt.ReadM(g.M)
+	if err != nil {
+		on.Note = "thread unknown: " + err.Error()
+		return on
+	}
+	on.Thread = &m.ProcID
+	if m.InCgo {
+		on.Note = "in C, called through cgo"
+	}
+	return on
+}
+
+// QueuePlace is where a runnable goroutine stands.
+type QueuePlace struct {
+	// Queue is "P 3 runnext", "P 3 run queue", "global run queue" or
+	// "disabled run queue".
+	Queue    string
+	Position int
+}
+
+func (r *Resolver) runnable(g *rt.G) On {
+	on := On{Kind: Runtime, Op: Resume}
+	places, err := r.runq.get(r.readRunQueues)
+	place, ok := places[g.Addr]
+	switch {
+	case ok:
+		on.Queue, on.Position = place.Queue, &place.Position
+	case err != nil:
+		on.Note = "run queues incomplete: " + err.Error()
+	default:
+		on.Note = "in no run queue: in transit between queues, or lost"
+	}
+	return on
+}
+
+// readRunQueues indexes every run queue by goroutine.
+func (r *Resolver) readRunQueues() (map[mem.Addr]QueuePlace, error) {
+	places := make(map[mem.Addr]QueuePlace)
+	ps, err := r.rt.AllPs()
+	errs := []error{err}
+	for i := range ps {
+		p := &ps[i]
+		if p.RunNext != 0 {
+			places[p.RunNext] = QueuePlace{Queue: fmt.Sprintf("P %d runnext", p.ID)}
+		}
+		q, err := p.Queue()
+		errs = append(errs, err)
+		for j, a := range q {
+			places[a] = QueuePlace{Queue: fmt.Sprintf("P %d run queue", p.ID), Position: j}
+		}
+	}
+	s, err := r.rt.Sched()
+	errs = append(errs, err)
+	for _, l := range [...]struct {
+		name string
+		head mem.Addr
+	}{{"global run queue", s.RunQHead}, {"disabled run queue", s.DisabledHead}} {
+		q, err := r.rt.GList(l.head, maxRunQueue)
+		errs = append(errs, err)
+		for j, a := range q {
+			places[a] = QueuePlace{Queue: l.name, Position: j}
+		}
+	}
+	return places, errors.Join(errs...)
+}
+
+// maxRunQueue bounds the global run queue.
+const maxRunQueue = 1 << 27
+
+// left returns the time from the capture to the nanotime when, nil if that is
+// not known.
+func (r *Resolver) left(when int64) *int64 {
+	if !r.nowKnown {
+		return nil
+	}
+	d := when - r.nowNS
+	return &d
+}
+
+func ptr[T any](v T) *T { return &v }

@@ -1,0 +1,302 @@
+package wake
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"rtdbg/inspect/rt"
+	"rtdbg/inspect/wait"
+)
+
+// Answer says who can wake goroutine number i of the Input.
+func (a *Analyzer) Answer(i int) Answer {
+	g := &a.gs[i]
+	ans := Answer{Goid: g.Goid, WaitReason: a.rt.WaitReason(g), Wakers: []Waker{}}
+	switch s := a.rt.Status(g); s {
+	case rt.Waiting, rt.Leaked:
+		a.waiting(i, &ans)
+	case rt.Runnable:
+		ans.Verdict = Woken
+		ans.Wakers = append(ans.Wakers, Waker{By: Runtime, How: "schedule", Certainty: Proven,
+			Evidence: []string{"runnable" + queueOf(a.on[i])}})
+	case rt.Syscall:
+		ans.Verdict = External
+		ans.Wakers = append(ans.Wakers, syscallWaker(a.on[i]))
+	case rt.Preempted:
+		ans.Verdict = External
+		ans.Wakers = append(ans.Wakers, Waker{By: Runtime, How: "resume", Certainty: Proven, Evidence: []string{"status preempted"}})
+	default:
+		ans.Verdict, ans.Note = Woken, "it is "+string(s)
+	}
+	return ans
+}
+
+func queueOf(on []wait.On) string {
+	if len(on) == 0 || on[0].Queue == "" {
+		return ""
+	}
+	if on[0].Position == nil || strings.HasSuffix(on[0].Queue, "runnext") {
+		return " in " + on[0].Queue
+	}
+	return fmt.Sprintf(" in %s at position %d", on[0].Queue, *on[0].Position)
+}
+
+func syscallWaker(on []wait.On) Waker {
+	w := Waker{By: Syscall, How: "return", Certainty: Proven, Evidence: []string{"in a system call or C"}}
+	if len(on) > 0 && on[0].Thread != nil {
+		w.Evidence = []string{fmt.Sprintf("in a system call or C on thread %d", *on[0].Thread)}
+	}
+	return w
+}
+
+// waiting answers for a goroutine whose status is waiting.
+func (a *Analyzer) waiting(i int, ans *Answer) {
+	g := &a.gs[i]
+	row, known := a.wait.Row(g)
+	switch class := a.wait.Class(g); {
+	case !known && g.M == 0:
+		ans.Verdict, ans.Note = Unknown, fmt.Sprintf("wait reason %q is not known to rtdbg", ans.WaitReason)
+	case class == wait.Executing:
+		ans.Verdict, ans.Note = Woken, "it executes on the system stack: "+row.Who
+	case class == wait.ByNobody:
+		ans.Verdict, ans.Note = Never, row.Who
+		if ans.Note == "" {
+			ans.Note = "every channel of the select is nil"
+		}
+	case class == wait.ByTime:
+		ans.Verdict = External
+		ans.Wakers = append(ans.Wakers, sleepWaker(a.on[i]))
+	case class == wait.ByNetwork:
+		ans.Verdict = External
+		ans.Wakers = append(ans.Wakers, pollWakers(a.on[i])...)
+	case class == wait.ByGC, class == wait.ByRuntime:
+		ans.Verdict = External
+		ans.Wakers = append(ans.Wakers, Waker{By: byOf(class), How: "ready", Certainty: Proven,
+			Evidence: []string{fmt.Sprintf("wait reason %q: ended by %s", ans.WaitReason, row.Who)}})
+	default:
+		a.byGoroutines(i, ans)
+	}
+}
+
+func byOf(c wait.Class) By {
+	if c == wait.ByGC {
+		return GC
+	}
+	return Runtime
+}
+
+func sleepWaker(on []wait.On) Waker {
+	w := Waker{By: Timer, How: "fire", Certainty: Proven, Evidence: []string{"time.Sleep"}}
+	if len(on) > 0 {
+		w.InNS, w.Object = on[0].InNS, on[0].Addr
+		if on[0].WhenNS != nil {
+			w.Evidence = []string{fmt.Sprintf("the sleep ends at nanotime %d", *on[0].WhenNS)}
+		}
+	}
+	return w
+}
+
+// pollWakers answers for IO wait: the poller, and the deadline if one is set.
+func pollWakers(on []wait.On) []Waker {
+	w := Waker{By: Netpoll, How: "ready", Certainty: Proven, Evidence: []string{"parked in netpollblock"}}
+	if len(on) == 0 || on[0].Addr == nil {
+		return []Waker{w}
+	}
+	w.Object = on[0].Addr
+	if on[0].FD != nil {
+		w.Evidence = []string{fmt.Sprintf("its pollDesc waits for fd %d to become ready to %s", *on[0].FD, on[0].Op)}
+	}
+	list := []Waker{w}
+	if on[0].WhenNS != nil {
+		list = append(list, Waker{By: Timer, How: "deadline", InNS: on[0].InNS, Object: on[0].Addr, Certainty: Proven,
+			Evidence: []string{fmt.Sprintf("%s deadline at nanotime %d", on[0].Op, *on[0].WhenNS)}})
+	}
+	return list
+}
+
+// byGoroutines answers for a wait on channels or sync objects.
+func (a *Analyzer) byGoroutines(i int, ans *Answer) {
+	var notes []string
+	for _, on := range a.on[i] {
+		if on.Kind == wait.Bubble {
+			ans.Wakers = append(ans.Wakers, Waker{By: Runtime, How: "resume", Object: on.Addr, Certainty: Proven, Evidence: []string{on.Note}})
+		}
+		if on.Addr == nil || a.objects[*on.Addr] == nil {
+			if on.Note != "" && !on.Nil {
+				notes = append(notes, on.Note)
+			}
+			continue
+		}
+		o := a.objects[*on.Addr]
+		if o.timer != nil && o.timer.When != 0 {
+			ans.Wakers = append(ans.Wakers, timerWaker(o, on))
+		}
+		ans.Wakers = append(ans.Wakers, a.candidates(i, o, on)...)
+		notes = append(notes, a.limits(i, o)...)
+	}
+	a.rankWakers(ans)
+	a.verdict(i, ans, notes)
+}
+
+func timerWaker(o *object, on wait.On) Waker {
+	return Waker{By: Timer, How: "fire", InNS: on.InNS, Object: &o.addr, Certainty: Proven,
+		Evidence: []string{fmt.Sprintf("timer %v sends to the channel at nanotime %d", o.timer.Addr, o.timer.When)}}
+}
+
+// limits says what keeps the candidates of o from being all.
+func (a *Analyzer) limits(i int, o *object) []string {
+	if a.state[i] == live {
+		return nil
+	}
+	switch {
+	case o.global:
+		return []string{fmt.Sprintf("%s %v is a package-level variable: any code that names it can reach it", o.kind, o.addr)}
+	case !o.searched:
+		return []string{fmt.Sprintf("the heap could not be searched for references to %s %v", o.kind, o.addr)}
+	case o.globalRefs > 0 || o.heapRefs > 0:
+		return []string{fmt.Sprintf("%s %v is referred to by %d words of the heap and %d of package-level variables: who reaches it through them is not followed",
+			o.kind, o.addr, o.heapRefs, o.globalRefs)}
+	}
+	return nil
+}
+
+// verdict sums the wakers up.
+func (a *Analyzer) verdict(i int, ans *Answer, notes []string) {
+	byGoroutine := slices.ContainsFunc(ans.Wakers, func(w Waker) bool { return w.By == Goroutine })
+	switch {
+	case a.state[i] == live && byGoroutine:
+		ans.Verdict = Wakeable
+	case a.state[i] == live && len(ans.Wakers) > 0:
+		ans.Verdict = External
+	case a.state[i] == live:
+		ans.Verdict = Unknown
+	case a.state[i] == unsure:
+		ans.Verdict = Unknown
+	case byGoroutine:
+		ans.Verdict = Deadlock
+		notes = append(notes, "every goroutine that refers to what it waits on is stuck as well")
+	default:
+		ans.Verdict = Never
+		notes = append(notes, "no goroutine and no object in memory refers to what it waits on, but those that wait with it")
+	}
+	notes = append(notes, a.notes...)
+	slices.Sort(notes)
+	ans.Note = strings.Join(slices.Compact(notes), "; ")
+}
+
+// candidates are the goroutines with a reference to o on their stack, grouped
+// by stack and frame.
+func (a *Analyzer) candidates(i int, o *object, on wait.On) []Waker {
+	type key struct {
+		shape any
+		frame int
+		exact bool
+	}
+	groups := make(map[key]int)
+	var list []Waker
+	for _, r := range o.refs {
+		if r.g == i || !a.canWake(r.g, o) {
+			continue
+		}
+		g := &a.gs[r.g]
+		k := key{a.stacks.Shape(g), r.frame, r.exact}
+		at, ok := groups[k]
+		if !ok {
+			at = len(list)
+			groups[k] = at
+			list = append(list, Waker{By: Goroutine, Goid: g.Goid, How: how(on.Kind, on.Op), Object: &o.addr,
+				Certainty: Possible, Evidence: a.evidence(r, o)})
+		}
+		w := &list[at]
+		w.Count++
+		if len(w.Goids) < MaxGoids {
+			w.Goids = append(w.Goids, g.Goid)
+		}
+	}
+	for j := range list {
+		if list[j].Count == 1 {
+			list[j].Count, list[j].Goids = 0, nil
+		}
+	}
+	return list
+}
+
+// evidence says in words how a goroutine reaches an object.
+func (a *Analyzer) evidence(r stackRef, o *object) []string {
+	g := &a.gs[r.g]
+	what := fmt.Sprintf("frame %d %s refers to %s %v", r.frame, a.stacks.Func(g, r.frame), o.kind, o.addr)
+	if !r.exact {
+		what += " (a word that looks like a pointer)"
+	}
+	e := []string{what}
+	if s := a.statusWords(r.g); s != "" {
+		e = append(e, s)
+	}
+	return e
+}
+
+// statusWords says what the candidate itself does.
+func (a *Analyzer) statusWords(i int) string {
+	g := &a.gs[i]
+	if reason := a.rt.WaitReason(g); reason != "" {
+		switch a.state[i] {
+		case live:
+			return "it is waiting: " + reason
+		case unsure:
+			return "it is waiting itself: " + reason + "; whether it can be woken is not known"
+		}
+		return "it is stuck itself: " + reason
+	}
+	return "it is " + string(a.rt.Status(g))
+}
+
+// rankWakers puts the likeliest wakers first and cuts the list.
+func (a *Analyzer) rankWakers(ans *Answer) {
+	slices.SortStableFunc(ans.Wakers, func(x, y Waker) int { return a.rank(x) - a.rank(y) })
+	if n := len(ans.Wakers) - MaxWakers; n > 0 {
+		for _, w := range ans.Wakers[MaxWakers:] {
+			ans.More += max(w.Count, 1)
+		}
+		ans.Wakers = ans.Wakers[:MaxWakers]
+	}
+}
+
+// rank orders wakers: proven before inferred before possible, and among the
+// possible those that run before those that wait before those that are stuck.
+func (a *Analyzer) rank(w Waker) int {
+	n := map[Certainty]int{Proven: 0, Inferred: 10, Possible: 20}[w.Certainty]
+	if w.By != Goroutine {
+		return n
+	}
+	if i, ok := a.index(w.Goid); ok {
+		switch {
+		case a.rt.WaitReason(&a.gs[i]) == "":
+		case a.state[i] == live:
+			n++
+		case a.state[i] == unsure:
+			n += 2
+		default:
+			n += 3
+		}
+	}
+	return n
+}
+
+// index finds a goroutine by its id.
+func (a *Analyzer) index(goid uint64) (int, bool) {
+	i, ok := a.byGoid[goid]
+	return i, ok
+}
+
+// Verdict sums up the prospects of goroutine number i of the Input, as its
+// Answer does.
+func (a *Analyzer) Verdict(i int) Verdict { return a.Answer(i).Verdict }
+
+// Kind returns the kind of what goroutine number i waits on, "" for nothing.
+func (a *Analyzer) Kind(i int) wait.Kind {
+	if len(a.on[i]) == 0 {
+		return ""
+	}
+	return a.on[i][0].Kind
+}
