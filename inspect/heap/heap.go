@@ -1,14 +1,13 @@
-// Package heap knows the target's heap: which object an address belongs to,
-// and which words of the heap and of package-level variables point into given
-// objects. It does not know channels.
+// Package heap knows the target's heap: which object an address belongs to, and
+// which objects can be reached from given roots. It does not know channels.
 package heap
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"sort"
 
 	"rtdbg/inspect/layout"
 	"rtdbg/inspect/mem"
@@ -25,13 +24,38 @@ type span struct {
 	ElemSize uint64   `rt:"elemsize"`
 	// Limit is the end of the objects.
 	Limit mem.Addr `rt:"limit"`
+	// FreeIndex is the first slot that may be free, AllocBits the map of
+	// those in use from there on.
+	FreeIndex uint64   `rt:"freeIndexForScan|freeindex"`
+	AllocBits mem.Addr `rt:"allocBits"`
+	// Specials is the first special record of an object of the span.
+	Specials mem.Addr `rt:"specials"`
 }
+
+// slots returns the number of slots of s.
+func (s *span) slots() uint64 { return uint64(s.Limit-s.Start) / s.ElemSize }
+
+// slot returns the number of the slot of s that holds a.
+func (s *span) slot(a mem.Addr) uint64 { return uint64(a-s.Start) / s.ElemSize }
 
 // pageSize is the runtime's page, in bytes (mheap.go; since Go 1.4).
 const pageSize = 8192
 
 // noScan reports whether the objects of s hold no pointers (spanClass.noscan).
 func (s *span) noScan() bool { return s.SpanCls&1 != 0 }
+
+// free reports whether slot n of s is free (mspan.isFree, mheap.go): its
+// content is stale. An unreadable bitmap says that nothing is free.
+func (h *Heap) free(s *span, n uint64) bool {
+	if n < s.FreeIndex || n >= s.NElems || s.AllocBits == 0 {
+		return false
+	}
+	var b [1]byte
+	if err := h.rt.Mem.ReadAt(b[:], s.AllocBits+mem.Addr(n/8)); err != nil {
+		return false
+	}
+	return b[0]&(1<<(n%8)) == 0
+}
 
 // Object is an allocated or free slot of the heap.
 type Object struct {
@@ -52,6 +76,49 @@ func (o Object) Contains(a mem.Addr) bool {
 type Heap struct {
 	rt    *rt.Runtime
 	spans []span // in use, in ascending order of Start
+	// lo and hi bound all spans.
+	lo, hi mem.Addr
+	// pages leads from an address to its span without a search: for each
+	// arena that has spans, the span of each page, counted from 1.
+	pages map[mem.Addr][]uint32
+}
+
+// arenaSize is the size of the pieces in which pages is kept, in bytes.
+const arenaSize = 64 << 20
+
+// index fills in pages, lo and hi.
+func (h *Heap) index() {
+	h.pages = make(map[mem.Addr][]uint32)
+	for i := range h.spans {
+		s := &h.spans[i]
+		if i == 0 {
+			h.lo = s.Start
+		}
+		h.hi = max(h.hi, s.Limit)
+		for a := s.Start; a < s.Limit; a += pageSize {
+			arena := a / arenaSize
+			if h.pages[arena] == nil {
+				h.pages[arena] = make([]uint32, arenaSize/pageSize)
+			}
+			h.pages[arena][a%arenaSize/pageSize] = uint32(i + 1)
+		}
+	}
+}
+
+// find returns the index of the span in use that holds a, -1 if none does.
+func (h *Heap) find(a mem.Addr) int {
+	if a < h.lo || a >= h.hi {
+		return -1
+	}
+	pages := h.pages[a/arenaSize]
+	if pages == nil {
+		return -1
+	}
+	i := int(pages[a%arenaSize/pageSize]) - 1
+	if i < 0 || a < h.spans[i].Start || a >= h.spans[i].Limit {
+		return -1
+	}
+	return i
 }
 
 // maxSpans bounds mheap_.allspans.
@@ -94,15 +161,8 @@ func Open(ctx context.Context, r *rt.Runtime) (*Heap, error) {
 			h.spans = append(h.spans, s)
 		}
 	}
-	slices.SortFunc(h.spans, func(a, b span) int {
-		switch {
-		case a.Start < b.Start:
-			return -1
-		case a.Start > b.Start:
-			return 1
-		}
-		return 0
-	})
+	slices.SortFunc(h.spans, func(a, b span) int { return cmp.Compare(a.Start, b.Start) })
+	h.index()
 	if bad > 0 {
 		return h, fmt.Errorf("%d of %d span descriptors are unreadable: %w", bad, len(addrs), firstBad)
 	}
@@ -122,23 +182,15 @@ func allSpans(r *rt.Runtime) ([]mem.Addr, error) {
 	return addrs, nil
 }
 
-// spanOf returns the span in use that holds a, nil if none does.
-func (h *Heap) spanOf(a mem.Addr) *span {
-	i := sort.Search(len(h.spans), func(i int) bool { return h.spans[i].Start > a }) - 1
-	if i < 0 || a >= h.spans[i].Limit {
-		return nil
-	}
-	return &h.spans[i]
-}
-
 // Object returns the slot of the heap that holds a; ok is false if a is not in
 // the heap.
 func (h *Heap) Object(a mem.Addr) (o Object, ok bool) {
-	s := h.spanOf(a)
-	if s == nil {
+	i := h.find(a)
+	if i < 0 {
 		return Object{}, false
 	}
-	n := uint64(a-s.Start) / s.ElemSize
+	s := &h.spans[i]
+	n := s.slot(a)
 	return Object{Addr: s.Start + mem.Addr(n*s.ElemSize), Size: s.ElemSize, NoScan: s.noScan()}, true
 }
 

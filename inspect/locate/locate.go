@@ -21,9 +21,9 @@ type Symbols func(name string) (mem.Addr, bool)
 type Found struct {
 	Globals rt.Globals
 	// BySymbol and ByStructure count the variables found in each way;
-	// Missing names those that were not found.
+	// Missing are those that were not found, by name, with the reason.
 	BySymbol, ByStructure int
-	Missing               []string
+	Missing               map[string]error
 }
 
 // Target is what a search needs to know of the target.
@@ -87,7 +87,10 @@ func Globals(t Target) (Found, error) {
 		if !v.optional {
 			return found, fmt.Errorf("%s was found neither by symbol nor by structure: %w", v.name, orNotFound(err))
 		}
-		found.Missing = append(found.Missing, v.name)
+		if found.Missing == nil {
+			found.Missing = make(map[string]error)
+		}
+		found.Missing[v.name] = orNotFound(err)
 	}
 	found.Globals = f.g
 	return found, nil

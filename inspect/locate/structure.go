@@ -131,19 +131,28 @@ func (f *finder) sched() (mem.Addr, error) {
 	if err != nil {
 		return 0, err
 	}
-	var found []mem.Addr
+	// maxmcount is 10000 unless debug.SetMaxThreads was called. Any positive
+	// value passes, zero being what most of the bss holds; the usual one is
+	// preferred.
+	const usualMax = 10000
+	var usual, found []mem.Addr
 	for i := 0; i+8 <= len(f.data); i += 8 {
-		// maxmcount is 10000 unless debug.SetMaxThreads was called; any
-		// positive value passes, zero is what most of the bss holds.
 		at := i + int(off)
 		if at+4 > len(f.data) || int32(f.Arch.Order.Uint32(f.data[at:])) <= 0 {
 			continue
 		}
 		a := f.base + mem.Addr(i)
 		s, err := f.RT.ReadSched(a)
-		if err == nil && f.plausibleSched(&s) {
+		switch {
+		case err != nil || !f.plausibleSched(&s):
+		case s.MaxMCount == usualMax:
+			usual = append(usual, a)
+		default:
 			found = append(found, a)
 		}
+	}
+	if len(usual) > 0 {
+		found = usual
 	}
 	return only("runtime.sched", found)
 }

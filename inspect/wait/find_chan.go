@@ -61,10 +61,10 @@ func (r *Resolver) chanOn(s *rt.Sudog, row *Row) On {
 			on.Note = "direction unknown: " + err.Error()
 		}
 	}
-	if c.Timer != 0 {
-		if t, err := r.rt.ReadTimer(c.Timer); err == nil && t.When != 0 {
+	if t, ok := r.TimerOf(c.Addr); ok {
+		if t.When != 0 {
 			on.WhenNS, on.InNS = ptr(t.When), r.left(t.When)
-		} else if err == nil {
+		} else {
 			on.Note = "timer channel whose timer is stopped or has fired"
 		}
 	}

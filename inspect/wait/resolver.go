@@ -26,10 +26,14 @@ type Resolver struct {
 	nowKnown bool
 	rows     map[string]*Row
 
-	sema  lazy[map[mem.Addr]semaPlace]
-	runq  lazy[map[mem.Addr]QueuePlace]
-	dirMu sync.Mutex
-	dirs  map[mem.Addr]map[mem.Addr]Op
+	sema lazy[map[mem.Addr]semaPlace]
+	runq lazy[map[mem.Addr]QueuePlace]
+	// timers are the timers in the heaps that send to channels, by channel.
+	timers lazy[map[mem.Addr]rt.Timer]
+	// funcName names the function that a function value calls.
+	funcName func(fn mem.Addr) string
+	dirMu    sync.Mutex
+	dirs     map[mem.Addr]map[mem.Addr]Op
 }
 
 // semaPlace is a goroutine's place in the semaphore table.
@@ -55,10 +59,21 @@ func (l *lazy[T]) get(f func() (T, error)) (T, error) {
 // finder completes the answer of a row for one goroutine.
 type finder func(r *Resolver, g *rt.G, row *Row) []On
 
-// NewResolver returns a Resolver for one stopped instant. now is the nanotime
-// of that instant in ns; known says whether it is known.
-func NewResolver(r *rt.Runtime, s Stacks, now int64, known bool) *Resolver {
-	res := &Resolver{rt: r, stacks: s, nowNS: now, nowKnown: known,
+// Input is what a Resolver works on.
+type Input struct {
+	RT     *rt.Runtime
+	Stacks Stacks
+	// FuncName names the function that a function value calls, "" if that
+	// is unknown.
+	FuncName func(fn mem.Addr) string
+	// NowNS is the nanotime of the capture in ns, if NowKnown.
+	NowNS    int64
+	NowKnown bool
+}
+
+// NewResolver returns a Resolver for one stopped instant.
+func NewResolver(in Input) *Resolver {
+	res := &Resolver{rt: in.RT, stacks: in.Stacks, funcName: in.FuncName, nowNS: in.NowNS, nowKnown: in.NowKnown,
 		rows: make(map[string]*Row), dirs: make(map[mem.Addr]map[mem.Addr]Op)}
 	rows := Rows()
 	for i := range rows {
@@ -195,6 +210,39 @@ func (r *Resolver) readRunQueues() (map[mem.Addr]QueuePlace, error) {
 
 // maxRunQueue bounds the global run queue.
 const maxRunQueue = 1 << 27
+
+// TimerOf returns the timer that sends to the channel at c: the one that the
+// channel names (since Go 1.23), or the one in a heap whose function is
+// time.sendTime and whose argument is the channel, as before and with GODEBUG
+// asynctimerchan=1. Its When is 0 when it is stopped or has fired.
+func (r *Resolver) TimerOf(c mem.Addr) (rt.Timer, bool) {
+	if h, err := r.rt.ReadChan(c); err == nil && h.Timer != 0 {
+		if t, err := r.rt.ReadTimer(h.Timer); err == nil {
+			return t, true
+		}
+	}
+	timers, _ := r.timers.get(r.readTimers)
+	t, ok := timers[c]
+	return t, ok
+}
+
+// TimersErr says why TimerOf may miss timers, nil if it does not.
+func (r *Resolver) TimersErr() error {
+	_, err := r.timers.get(r.readTimers)
+	return err
+}
+
+func (r *Resolver) readTimers() (map[mem.Addr]rt.Timer, error) {
+	ps, err := r.rt.AllPs()
+	entries, terr := r.rt.Timers(ps)
+	timers := make(map[mem.Addr]rt.Timer)
+	for i := range entries {
+		if t := &entries[i]; t.Arg.Data != 0 && t.When != 0 && r.funcName(t.F) == "time.sendTime" {
+			timers[mem.Addr(t.Arg.Data)] = t.Timer
+		}
+	}
+	return timers, errors.Join(err, terr)
+}
 
 // left returns the time from the capture to the nanotime when, nil if that is
 // not known.

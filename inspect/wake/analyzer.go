@@ -3,6 +3,7 @@ package wake
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"rtdbg/inspect/heap"
 	"rtdbg/inspect/mem"
@@ -17,8 +18,10 @@ type Stacks interface {
 	// compiler's maps prove the slot live, not that it merely looks like a
 	// pointer. The error says that some frames could not be examined.
 	Pointers(g *rt.G, visit func(frame int, value mem.Addr, exact bool)) error
-	// Func returns the function of frame number frame.
-	Func(g *rt.G, frame int) string
+	// Func returns the function of physical frame number frame, as Pointers
+	// counts them, and the number of that function among the frames that
+	// outputs show, which count inlined functions too.
+	Func(g *rt.G, frame int) (name string, shown int)
 	// Shape identifies the stack: equal for goroutines at the same place.
 	Shape(g *rt.G) any
 }
@@ -35,7 +38,6 @@ type Analyzer struct {
 	on      [][]wait.On
 	objects map[mem.Addr]*object
 	order   []*object
-	timers  map[mem.Addr]rt.Timer // by channel, those that send into it
 	state   []state
 	byGoid  map[uint64]int
 	notes   []string // what limits every answer
@@ -51,8 +53,6 @@ type Input struct {
 	HeapErr error
 	// Gs are all goroutines of the target.
 	Gs []rt.G
-	// TimerFunc names the function that a function value calls.
-	TimerFunc func(fn mem.Addr) string
 }
 
 // New examines all goroutines of the target.
@@ -67,15 +67,14 @@ func New(ctx context.Context, in Input) (*Analyzer, error) {
 		a.byGoid[a.gs[i].Goid] = i
 	}
 	a.collect()
-	a.collectTimers(in.TimerFunc)
+	a.collectTimers()
 	if err := a.scanStacks(ctx); err != nil {
 		return nil, err
 	}
 	a.propagate()
-	if err := a.searchHeap(ctx); err != nil {
+	if err := a.reach(ctx); err != nil {
 		return nil, err
 	}
-	a.settle()
 	return a, nil
 }
 
@@ -108,7 +107,7 @@ func (a *Analyzer) scanStacks(ctx context.Context) error {
 				return
 			}
 			for _, o := range byExtent[x.Start] {
-				o.addRef(stackRef{g: i, frame: frame, exact: exact})
+				a.addRef(o, stackRef{g: i, frame: frame, exact: exact})
 			}
 		})
 		if err != nil {
@@ -121,121 +120,45 @@ func (a *Analyzer) scanStacks(ctx context.Context) error {
 	return nil
 }
 
-// addRef records a reference, one for each goroutine: the innermost exact one.
-func (o *object) addRef(r stackRef) {
-	if n := len(o.refs); n > 0 && o.refs[n-1].g == r.g {
-		if r.exact && !o.refs[n-1].exact {
-			o.refs[n-1] = r
-		}
+// addRef records a reference, one for each goroutine: the most telling one,
+// which is exact, in the program's own code, and innermost.
+func (a *Analyzer) addRef(o *object, r stackRef) {
+	name, _ := a.stacks.Func(&a.gs[r.g], r.frame)
+	r.own = !Plumbing(name)
+	n := len(o.refs)
+	if n == 0 || o.refs[n-1].g != r.g {
+		o.refs = append(o.refs, r)
 		return
 	}
-	o.refs = append(o.refs, r)
+	if last := &o.refs[n-1]; r.score() > last.score() || r.score() == last.score() && r.frame < last.frame {
+		*last = r
+	}
+}
+
+// Plumbing reports whether a function belongs to the packages that stand
+// between a program and its waits.
+func Plumbing(fn string) bool {
+	for _, prefix := range [...]string{"runtime.", "sync.", "internal/sync.", "internal/poll.", "internal/runtime/", "syscall.", "time.Sleep", "internal/syscall/"} {
+		if strings.HasPrefix(fn, prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 func dead(s rt.Status) bool { return s == rt.Dead || s == rt.DeadExtra || s == rt.Idle }
 
-// collectTimers indexes the timers that feed channels.
-func (a *Analyzer) collectTimers(funcName func(mem.Addr) string) {
-	a.timers = make(map[mem.Addr]rt.Timer)
-	ps, err := a.rt.AllPs()
-	if err != nil {
+// collectTimers finds the timers that feed the channels.
+func (a *Analyzer) collectTimers() {
+	if err := a.wait.TimersErr(); err != nil {
 		a.notes = append(a.notes, "timers incomplete: "+err.Error())
-	}
-	entries, err := a.rt.Timers(ps)
-	if err != nil {
-		a.notes = append(a.notes, "timers incomplete: "+err.Error())
-	}
-	for i := range entries {
-		if t := &entries[i]; t.Arg.Data != 0 && funcName(t.F) == "time.sendTime" {
-			a.timers[mem.Addr(t.Arg.Data)] = t.Timer
-		}
 	}
 	for _, o := range a.order {
 		if o.kind != wait.Chan {
 			continue
 		}
-		if t, ok := a.timers[o.addr]; ok {
+		if t, ok := a.wait.TimerOf(o.addr); ok {
 			o.timer = &t
-			continue
-		}
-		if c, err := a.rt.ReadChan(o.addr); err == nil && c.Timer != 0 {
-			if t, err := a.rt.ReadTimer(c.Timer); err == nil {
-				o.timer = &t
-			}
 		}
 	}
-}
-
-// searchHeap looks for references from outside of stacks to the objects whose
-// waiters no goroutine was found to wake.
-func (a *Analyzer) searchHeap(ctx context.Context) error {
-	if a.heap == nil {
-		return nil
-	}
-	var list []heap.Extent
-	byStart := make(map[mem.Addr][]*object)
-	for _, o := range a.order {
-		if !a.anyWaiter(o, stuck) {
-			continue
-		}
-		list = append(list, o.extent)
-	}
-	if len(list) == 0 {
-		return nil
-	}
-	extents := heap.NewExtents(list)
-	for _, o := range a.order {
-		if x, ok := extents.Find(o.extent.Start); ok {
-			o.searched = true
-			byStart[x.Start] = append(byStart[x.Start], o)
-		}
-	}
-	err := a.heap.Referrers(ctx, extents, func(r heap.Reference) {
-		for _, o := range byStart[r.Target.Start] {
-			switch {
-			case r.Global:
-				o.globalRefs++
-			case r.Slot >= o.extent.Start && r.Slot < o.extent.End:
-				// The object's own words, such as hchan.buf.
-			case a.isSudogOf(r, o):
-			default:
-				o.heapRefs++
-			}
-		}
-	})
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if err != nil {
-		a.notes = append(a.notes, "heap incomplete: "+err.Error())
-	}
-	return nil
-}
-
-// isSudogOf reports whether a reference comes from a sudog that waits on o:
-// the wait itself, which wakes nobody.
-func (a *Analyzer) isSudogOf(r heap.Reference, o *object) bool {
-	size := uint64(0)
-	if s := a.rt.Layout.Structs["runtime.sudog"]; s != nil {
-		size = s.Size
-	}
-	if size == 0 || r.Holder.Size < size {
-		return false
-	}
-	s, err := a.rt.ReadSudog(r.Holder.Addr)
-	inside := func(at mem.Addr) bool { return at >= o.extent.Start && at < o.extent.End }
-	if err != nil || !inside(s.C) && !inside(s.Elem) {
-		return false
-	}
-	g, err := a.rt.ReadG(s.G)
-	return err == nil && a.rt.Parked(&g) && r.Slot < r.Holder.Addr+mem.Addr(size)
-}
-
-func (a *Analyzer) anyWaiter(o *object, s state) bool {
-	for _, i := range o.waiters {
-		if a.state[i] == s {
-			return true
-		}
-	}
-	return false
 }

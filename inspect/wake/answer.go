@@ -152,11 +152,10 @@ func (a *Analyzer) limits(i int, o *object) []string {
 	switch {
 	case o.global:
 		return []string{fmt.Sprintf("%s %v is a package-level variable: any code that names it can reach it", o.kind, o.addr)}
-	case !o.searched:
-		return []string{fmt.Sprintf("the heap could not be searched for references to %s %v", o.kind, o.addr)}
-	case o.globalRefs > 0 || o.heapRefs > 0:
-		return []string{fmt.Sprintf("%s %v is referred to by %d words of the heap and %d of package-level variables: who reaches it through them is not followed",
-			o.kind, o.addr, o.heapRefs, o.globalRefs)}
+	case a.heap == nil:
+		return []string{fmt.Sprintf("the heap could not be read to see who else reaches %s %v", o.kind, o.addr)}
+	case o.reached:
+		return []string{fmt.Sprintf("%s %v can be reached through the heap or package-level variables, by whom is not known", o.kind, o.addr)}
 	}
 	return nil
 }
@@ -175,10 +174,10 @@ func (a *Analyzer) verdict(i int, ans *Answer, notes []string) {
 		ans.Verdict = Unknown
 	case byGoroutine:
 		ans.Verdict = Deadlock
-		notes = append(notes, "every goroutine that refers to what it waits on is stuck as well")
+		notes = append(notes, "every goroutine that can reach what it waits on is stuck as well")
 	default:
 		ans.Verdict = Never
-		notes = append(notes, "no goroutine and no object in memory refers to what it waits on, but those that wait with it")
+		notes = append(notes, "nobody who can run can reach what it waits on")
 	}
 	notes = append(notes, a.notes...)
 	slices.Sort(notes)
@@ -225,7 +224,8 @@ func (a *Analyzer) candidates(i int, o *object, on wait.On) []Waker {
 // evidence says in words how a goroutine reaches an object.
 func (a *Analyzer) evidence(r stackRef, o *object) []string {
 	g := &a.gs[r.g]
-	what := fmt.Sprintf("frame %d %s refers to %s %v", r.frame, a.stacks.Func(g, r.frame), o.kind, o.addr)
+	name, shown := a.stacks.Func(g, r.frame)
+	what := fmt.Sprintf("frame %d %s refers to %s %v", shown, name, o.kind, o.addr)
 	if !r.exact {
 		what += " (a word that looks like a pointer)"
 	}

@@ -22,11 +22,9 @@ type object struct {
 	ops     map[wait.Op]int
 	// refs are the goroutines with a live pointer into extent on their stack.
 	refs []stackRef
-	// elsewhere counts the words outside all stacks that point into extent:
-	// in other heap objects and in package-level variables.
-	heapRefs, globalRefs int
-	// outside is false until the heap has been searched.
-	searched bool
+	// reached says that somebody who can run reaches the object, through
+	// the heap or package-level variables if not from his stack.
+	reached bool
 	// timer fires into the channel; nil if there is none.
 	timer *rt.Timer
 }
@@ -36,6 +34,20 @@ type stackRef struct {
 	g     int
 	frame int
 	exact bool
+	// own says that the frame's function is the program's own.
+	own bool
+}
+
+// score ranks the references of one goroutine to one object.
+func (r stackRef) score() int {
+	n := 0
+	if r.exact {
+		n += 2
+	}
+	if r.own {
+		n++
+	}
+	return n
 }
 
 // pointer returns the extent of a single address.

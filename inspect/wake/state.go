@@ -11,8 +11,8 @@ type state uint8
 const (
 	// stuck: nobody who can run was found to wake it (so far).
 	stuck state = iota
-	// unsure: somebody may reach what it waits on through the heap or a
-	// package-level variable.
+	// unsure: somebody who can run reaches what it waits on, but not
+	// directly from his stack: through the heap or package-level variables.
 	unsure
 	// live: it runs, or something outside of Go wakes it, or a live
 	// goroutine can.
@@ -33,25 +33,6 @@ func (a *Analyzer) propagate() {
 		}
 	}
 	a.spread(todo, live)
-}
-
-// settle marks the goroutines that somebody may reach through the heap, and
-// those that depend on them, as unsure. What stays stuck is so for certain as
-// far as the captured memory shows.
-func (a *Analyzer) settle() {
-	var todo []int
-	for _, o := range a.order {
-		if o.heapRefs == 0 && o.globalRefs == 0 && !o.global && o.searched {
-			continue
-		}
-		for _, i := range o.waiters {
-			if a.state[i] == stuck {
-				a.state[i] = unsure
-				todo = append(todo, i)
-			}
-		}
-	}
-	a.spread(todo, unsure)
 }
 
 // spread carries a state from goroutines to the waiters that they can wake.

@@ -1,0 +1,114 @@
+package wake
+
+import (
+	"context"
+	"errors"
+
+	"rtdbg/inspect/heap"
+	"rtdbg/inspect/mem"
+	"rtdbg/inspect/rt"
+)
+
+// reach finds the goroutines that stay stuck for certain: nothing that can run
+// can even reach what they wait on. It is the rule by which Go's own leak
+// detector works (runtime/mgc.go, isMaybeRunnable; since Go 1.26): whoever can
+// run, and all package-level variables, reach objects; a goroutine that waits
+// on one of them may be woken and reach more; to the fixpoint.
+func (a *Analyzer) reach(ctx context.Context) error {
+	if !a.anyStuck() {
+		return nil
+	}
+	if a.heap == nil {
+		a.unsettle(func(*object) bool { return true })
+		return nil
+	}
+	m := a.heap.NewMark()
+	a.skipWaits(m)
+	if err := m.Roots(ctx); err != nil {
+		a.limit(ctx, err)
+	}
+	added := make([]bool, len(a.gs))
+	for {
+		for i := range a.gs {
+			if added[i] || a.state[i] == stuck || a.state[i] == gone {
+				continue
+			}
+			added[i] = true
+			a.addStack(m, i)
+		}
+		if err := m.Spread(ctx); err != nil {
+			return err
+		}
+		if !a.unsettle(func(o *object) bool { return o.global || m.Reached(o.addr) }) {
+			break
+		}
+	}
+	if err := m.Unread(); err != nil {
+		a.limit(ctx, err)
+	}
+	return ctx.Err()
+}
+
+// limit notes that memory is missing: then nobody is stuck for certain.
+func (a *Analyzer) limit(ctx context.Context, err error) {
+	if ctx.Err() != nil || errors.Is(err, context.Canceled) {
+		return
+	}
+	a.notes = append(a.notes, "the heap is incomplete: "+err.Error())
+	a.unsettle(func(*object) bool { return true })
+}
+
+func (a *Analyzer) anyStuck() bool {
+	for _, s := range a.state {
+		if s == stuck {
+			return true
+		}
+	}
+	return false
+}
+
+// addStack adds all that goroutine i refers to.
+func (a *Analyzer) addStack(m *heap.Mark, i int) {
+	g := &a.gs[i]
+	_ = a.stacks.Pointers(g, func(_ int, value mem.Addr, _ bool) { m.Pointer(value) })
+	for _, root := range a.rt.StackRoots(g) {
+		m.Pointer(root)
+	}
+}
+
+// skipWaits keeps the runtime's own books from counting as a reference: every
+// goroutine descriptor is in allgs and leads through its sudogs to what it
+// waits on.
+func (a *Analyzer) skipWaits(m *heap.Mark) {
+	for i := range a.gs {
+		m.Skip(a.gs[i].Addr)
+		for _, on := range a.on[i] {
+			if on.Sudog != 0 {
+				m.Skip(on.Sudog)
+			}
+		}
+		if s := a.rt.Status(&a.gs[i]); s != rt.Waiting && s != rt.Leaked {
+			m.Pointer(a.gs[i].Param)
+		}
+	}
+}
+
+// unsettle marks the stuck waiters of the objects for which reached is true as
+// unsure, with all that they can wake, and reports whether there were any.
+func (a *Analyzer) unsettle(reached func(*object) bool) bool {
+	var todo []int
+	for _, o := range a.order {
+		if o.reached || !reached(o) {
+			continue
+		}
+		o.reached = true
+		for _, i := range o.waiters {
+			if a.state[i] == stuck {
+				a.state[i] = unsure
+				todo = append(todo, i)
+			}
+		}
+	}
+	a.spread(todo, unsure)
+	return len(todo) > 0
+}
