@@ -1,0 +1,185 @@
+package delve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/go-delve/delve/service/api"
+	"github.com/go-delve/delve/service/rpc2"
+)
+
+// A released process is looked at settleChecks times, settleStep apart, for
+// the stop that the SIGSTOP of attaching can still cause; before that, at most
+// releaseChecks times until it is released.
+const (
+	settleStep    = 10 * time.Millisecond
+	settleChecks  = 10
+	releaseChecks = 100
+)
+
+// Close ends the session and lets the target be as it was found: a process
+// that was attached to runs on, a target that Halt stopped is resumed, the
+// target of a server stays in the server's hands otherwise. It waits at most
+// some seconds for calls in progress. Further calls return the same.
+func (s *Session) Close() error {
+	return s.Detach(context.Background(), false)
+}
+
+// Detach is Close for a process that may be killed: with kill, one that was
+// attached to gets SIGKILL; the target of a server is never killed. That ctx
+// ends does not keep Detach from letting the target go: it is bounded as Close
+// is.
+func (s *Session) Detach(ctx context.Context, kill bool) error {
+	if kill && s.kind != KindProcess {
+		return fmt.Errorf("kill the target of %s: only a process that this session attached to can be killed", s.where)
+	}
+	s.closeOnce.Do(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		defer cancel()
+		s.closeErr = s.shut(ctx, kill)
+	})
+	return s.closeErr
+}
+
+// closeAfter closes a session that cannot be used because of err.
+func (s *Session) closeAfter(err error) error {
+	if cerr := s.Close(); cerr != nil {
+		return fmt.Errorf("%w; then %v", err, cerr)
+	}
+	return err
+}
+
+func (s *Session) shut(ctx context.Context, kill bool) error {
+	s.mu.Lock()
+	s.closed = true
+	d, resume, client := s.dump, s.resume && !s.running, s.client
+	s.mu.Unlock()
+	if client == nil {
+		return nil
+	}
+	defer s.conn.Close()
+	if d != nil {
+		d.stop()
+		select {
+		case <-d.done:
+		case <-ctx.Done():
+		}
+	}
+	switch s.kind {
+	case KindServer:
+		if resume {
+			return s.resumeServer(ctx)
+		}
+		return nil
+	case KindCore:
+		_, err := callAnyState[rpc2.DetachOut](ctx, s, "Detach", rpc2.DetachIn{})
+		return err
+	}
+	return s.detachProcess(ctx, kill)
+}
+
+// resumeServer resumes what Halt stopped. The answer to Continue comes only
+// when the target stops again, so it waits for the target to run instead.
+func (s *Session) resumeServer(ctx context.Context) error {
+	failed := make(chan error, 1)
+	go func() {
+		failed <- s.client.CallAPI("Command", api.DebuggerCommand{Name: api.Continue}, &rpc2.CommandOut{})
+	}()
+	for {
+		select {
+		case err := <-failed:
+			if err != nil {
+				return fmt.Errorf("%s: resume what was halted: %w", s.where, err)
+			}
+			return nil
+		case <-ctx.Done():
+			return fmt.Errorf("%s: resume what was halted: %w", s.where, context.Cause(ctx))
+		case <-time.After(5 * time.Millisecond):
+		}
+		if state, err := s.serverState(ctx); err != nil || state != StateStopped {
+			return err
+		}
+	}
+}
+
+// detachProcess releases the process from its tracer, dead or alive: the
+// parent of a dead one does not hear of it before.
+func (s *Session) detachProcess(ctx context.Context, kill bool) error {
+	if kill {
+		// Delve's own kill is SIGINT, after detaching (killProcess).
+		if err := s.signal(syscall.SIGKILL); err != nil {
+			return err
+		}
+	}
+	_, err := callAnyState[rpc2.DetachOut](ctx, s, "Detach", rpc2.DetachIn{Kill: kill})
+	if err != nil && !kill && gone(s.pid) {
+		// Delve could not take its breakpoints out of a dead process, and
+		// gave up. It does not try when it is to kill.
+		_, err = callAnyState[rpc2.DetachOut](ctx, s, "Detach", rpc2.DetachIn{Kill: true})
+	}
+	if kill || gone(s.pid) {
+		return nil
+	}
+	if lerr := s.letGo(); lerr != nil {
+		if err != nil {
+			return fmt.Errorf("detach from process %d: %v: %w", s.pid, err, lerr)
+		}
+		return lerr
+	}
+	return nil
+}
+
+// letGo sees to it that the released process is as it was before: running, or
+// stopped if a signal had stopped it. The SIGSTOP that attaching sent to each
+// thread may stop it after it was released; Delve watches for that over its
+// first 50 ms only, and sends SIGCONT to a process that was stopped before.
+func (s *Session) letGo() error {
+	if !s.awaitRelease() {
+		return fmt.Errorf("process %d stays stopped: Delve has not released it; once this process has ended, run: kill -CONT %d", s.pid, s.pid)
+	}
+	for range settleChecks {
+		st, err := readStatus(s.pid)
+		if err != nil || st.dead() || st.tracer != 0 {
+			return nil // it ended, or someone else has it now
+		}
+		if st.stopped() && !s.wasStopped {
+			if err := s.signal(syscall.SIGCONT); err != nil {
+				return err
+			}
+		}
+		time.Sleep(settleStep)
+	}
+	if s.wasStopped {
+		return s.signal(syscall.SIGSTOP)
+	}
+	return nil
+}
+
+// awaitRelease waits until this process no longer traces the target.
+func (s *Session) awaitRelease() bool {
+	for range releaseChecks {
+		st, err := readStatus(s.pid)
+		if err != nil || st.tracerProcess() != os.Getpid() {
+			return true
+		}
+		time.Sleep(settleStep)
+	}
+	return false
+}
+
+// signal sends sig to the process; that it has ended is no error.
+func (s *Session) signal(sig syscall.Signal) error {
+	if err := syscall.Kill(s.pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("send %v to process %d: %w", sig, s.pid, err)
+	}
+	return nil
+}
+
+// stop cancels the dump. It may be called while the caller of Dump does so.
+func (d *dump) stop() {
+	d.cancelOnce.Do(func() { close(d.cancel) })
+}

@@ -1,0 +1,28 @@
+// Package delve drives Delve over its JSON-RPC API (version 2) and is the
+// only package that imports it. For a core file or a process on this host the
+// Delve server runs inside this process, behind an in-memory connection; no
+// dlv binary is needed. A headless server is reached over TCP or a Unix
+// socket.
+//
+// Delve opens the target, stops it, evaluates expressions, lists threads and
+// writes core dumps. Bulk memory should be read elsewhere: a Session moves
+// about 60 MB/s.
+//
+// # Stopping and resuming
+//
+// Attach stops the process, Detach and Close let it run on. A process that
+// was stopped by a signal before is left stopped. Delve's own breakpoints are
+// removed right after attaching, so that the code of the process is unchanged;
+// should this process die without closing the session, the kernel lets the
+// target run on. Only SIGKILL within the fraction of a second in which Attach
+// stops the threads leaves the target stopped, until it gets SIGCONT.
+//
+// Connect leaves the target of the server as it is: it is resumed on Close
+// only where this session halted it.
+//
+// # Cancellation
+//
+// A Delve server cannot interrupt a call. A method whose context ends returns
+// at once, but the server goes on with that call, and further calls queue
+// behind it; [Session.Busy] tells. Close waits for it a bounded time.
+package delve

@@ -1,0 +1,5 @@
+//go:build !race
+
+package delve
+
+const raceEnabled = false

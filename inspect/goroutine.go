@@ -1,0 +1,307 @@
+package inspect
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+
+	"rtdbg/inspect/arch"
+	"rtdbg/inspect/layout"
+	"rtdbg/inspect/mem"
+	"rtdbg/inspect/rt"
+	"rtdbg/inspect/stack"
+	"rtdbg/inspect/wait"
+)
+
+// Goroutine is a goroutine of a Process.
+type Goroutine struct {
+	*rt.G
+	p *Process
+	// index is its place in allgs.
+	index int
+
+	traceOnce sync.Once
+	trace     stack.Trace
+}
+
+// Goroutines returns all goroutines, dead ones included, in order of creation.
+// Those whose descriptor is unreadable are left out with a warning.
+func (p *Process) Goroutines(ctx context.Context) ([]*Goroutine, error) {
+	p.gsOnce.Do(func() { p.gsErr = p.readGoroutines(ctx) })
+	return p.gs, p.gsErr
+}
+
+func (p *Process) readGoroutines(ctx context.Context) error {
+	var bad int
+	var first error
+	raw, err := p.RT.AllGs(ctx, func(_ mem.Addr, err error) {
+		if bad++; first == nil {
+			first = err
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", p.name(), err)
+	}
+	if bad > 0 {
+		p.opts.warnf("%d goroutines are unreadable and left out: %v", bad, first)
+	}
+	p.rawGs = raw
+	block := make([]Goroutine, len(raw))
+	p.gs = make([]*Goroutine, len(raw))
+	p.byGoid = make(map[uint64]*Goroutine, len(raw))
+	p.byAddr = make(map[mem.Addr]*Goroutine, len(raw))
+	for i := range raw {
+		g := &block[i]
+		g.G, g.p, g.index = &raw[i], p, i
+		p.gs[i] = g
+		p.byAddr[g.Addr] = g
+		if !g.Dead() {
+			p.byGoid[g.Goid] = g
+		}
+	}
+	return nil
+}
+
+// Goroutine returns the goroutine with id goid; dead ones have none.
+func (p *Process) Goroutine(ctx context.Context, goid uint64) (*Goroutine, error) {
+	if _, err := p.Goroutines(ctx); err != nil {
+		return nil, err
+	}
+	if g := p.byGoid[goid]; g != nil {
+		return g, nil
+	}
+	return nil, fmt.Errorf("%s has no goroutine %d", p.name(), goid)
+}
+
+// GoroutineAt returns the goroutine whose descriptor lies at a.
+func (p *Process) GoroutineAt(ctx context.Context, a mem.Addr) (*Goroutine, error) {
+	if _, err := p.Goroutines(ctx); err != nil {
+		return nil, err
+	}
+	if g := p.byAddr[a]; g != nil {
+		return g, nil
+	}
+	return nil, fmt.Errorf("%s: %v is no goroutine in allgs", p.name(), a)
+}
+
+// Status returns the runtime's word for the goroutine's status.
+func (g *Goroutine) Status() rt.Status { return g.p.RT.Status(g.G) }
+
+// WaitReason returns why it is parked, "" unless it is waiting or leaked.
+func (g *Goroutine) WaitReason() string { return g.p.RT.WaitReason(g.G) }
+
+// Dead reports whether the descriptor holds no goroutine at present.
+func (g *Goroutine) Dead() bool {
+	switch g.Status() {
+	case rt.Dead, rt.DeadExtra, rt.Idle:
+		return true
+	}
+	return false
+}
+
+// WaitsOn returns what the goroutine waits on.
+func (g *Goroutine) WaitsOn() []wait.On { return g.p.wait().On(g.G) }
+
+// Thread returns the thread that runs the goroutine, nil if none does.
+func (g *Goroutine) Thread() (*rt.M, error) {
+	if g.M == 0 {
+		return nil, nil
+	}
+	m, err := g.p.RT.ReadM(g.M)
+	if err != nil {
+		return nil, fmt.Errorf("goroutine %d: %w", g.Goid, err)
+	}
+	return &m, nil
+}
+
+// WaitNS returns for how long the goroutine has been waiting at least, in ns:
+// since the first garbage collection that found it parked. nil if none did, or
+// if the instant of the capture is not known.
+func (g *Goroutine) WaitNS() *int64 {
+	switch g.Status() {
+	case rt.Waiting, rt.Leaked, rt.Syscall:
+	default:
+		return nil
+	}
+	if g.WaitSince == 0 || !g.p.now.Known {
+		return nil
+	}
+	d := max(g.p.now.NS-g.WaitSince, 0)
+	return &d
+}
+
+// tracer gives the rooms below the stacks of goroutines.
+type tracer struct{ p *Process }
+
+func (t tracer) Trace(g *rt.G) stack.Trace {
+	if known := t.p.byAddr[g.Addr]; known != nil {
+		return known.Trace()
+	}
+	return t.p.unwind(g)
+}
+
+// Trace returns the goroutine's stack.
+func (g *Goroutine) Trace() stack.Trace {
+	g.traceOnce.Do(func() { g.trace = g.p.unwind(g.G) })
+	return g.trace
+}
+
+// Frames returns the goroutine's frames, innermost first, as GOTRACEBACK=crash
+// shows them. The error says why they end early; the frames so far are valid.
+func (g *Goroutine) Frames() ([]stack.Frame, error) {
+	t := g.Trace()
+	return t.Frames(), t.Err
+}
+
+// unwind walks the stack of g from where the runtime's own traceback would
+// start (runtime.(*unwinder).initAt), or for a goroutine on a thread from the
+// thread's registers.
+func (p *Process) unwind(g *rt.G) stack.Trace {
+	start, err := p.start(g)
+	if err != nil {
+		return stack.Trace{Stack: &stack.Stack{}, Err: err}
+	}
+	var t stack.Trace
+	p.unwinder(func(u *stack.Unwinder) { t = u.Unwind(start) })
+	return t
+}
+
+// start says where the stack of g begins.
+func (p *Process) start(g *rt.G) (stack.Start, error) {
+	st := stack.Start{Lo: g.StackLo, Hi: g.StackHi}
+	switch s := p.RT.Status(g); {
+	case s == rt.Dead, s == rt.DeadExtra, s == rt.Idle:
+		return st, fmt.Errorf("goroutine is %s", s)
+	case s == rt.CopyStack:
+		return st, fmt.Errorf("its stack was being moved")
+	case g.SyscallSP != 0:
+		st.PC, st.SP, st.Syscall = g.SyscallPC, g.SyscallSP, true
+		return st, nil
+	case g.M != 0:
+		if regs, ok := p.registers(g); ok {
+			st.PC, st.SP, st.LR, st.Trap = mem.Addr(regs.PC), mem.Addr(regs.SP), mem.Addr(regs.LR), true
+			return st, nil
+		}
+	}
+	st.PC, st.SP, st.LR = g.SchedPC, g.SchedSP, g.SchedLR
+	return st, nil
+}
+
+// registers returns the registers with which g itself was executing: those of
+// its thread, or those that a signal interrupted. ok is false when the thread
+// is on its system stack: g.sched then says where g left its own.
+func (p *Process) registers(g *rt.G) (regs arch.Regs, ok bool) {
+	m, err := p.RT.ReadM(g.M)
+	if err != nil {
+		return regs, false
+	}
+	th, ok := p.threads[m.ProcID]
+	if !ok {
+		return regs, false
+	}
+	onStack := func(r arch.Regs) bool { return mem.Addr(r.SP) > g.StackLo && mem.Addr(r.SP) <= g.StackHi }
+	if onStack(th.Regs) {
+		return th.Regs, true
+	}
+	var lo, hi mem.Addr
+	if s, err := p.RT.ReadG(m.GSignal); err == nil {
+		lo, hi = s.StackLo, s.StackHi
+	}
+	p.unwinder(func(u *stack.Unwinder) { regs, ok, err = u.SignalContext(th.Regs, lo, hi) })
+	if err != nil || !ok || !onStack(regs) {
+		return regs, false
+	}
+	return regs, true
+}
+
+// System reports whether the goroutine is the runtime's own, as the runtime
+// sees it (runtime.isSystemGoroutine).
+func (g *Goroutine) System() bool { return g.p.syms.IsSystem(g.StartPC, g.inUserCode()) }
+
+// inUserCode reports whether a goroutine that runs finalizers or cleanups is
+// executing one: a frame of it is not the runtime's.
+func (g *Goroutine) inUserCode() bool {
+	f := g.p.syms.StartFunc(g.StartPC)
+	if f == nil || !strings.HasPrefix(f.Name, "runtime.run") {
+		return false
+	}
+	for _, ph := range g.Trace().Stack.Frames {
+		if !strings.HasPrefix(ph.Func.Name, "runtime.") {
+			return true
+		}
+	}
+	return false
+}
+
+// CreatedBy returns the function whose go statement made the goroutine, "" for
+// the main goroutine.
+func (g *Goroutine) CreatedBy() string {
+	if f, ok := g.p.syms.CreatedBy(g.GoPC); ok && g.Goid != 1 {
+		return f.Func
+	}
+	return ""
+}
+
+// Start returns the function that the goroutine runs. The compiler wraps a go
+// statement with arguments in a function of its own; it is looked through
+// where the stack shows what it called.
+func (g *Goroutine) Start() string {
+	f := g.p.syms.StartFunc(g.StartPC)
+	if f == nil {
+		return ""
+	}
+	if !strings.Contains(f.Name, ".gowrap") {
+		return f.Name
+	}
+	frames := g.Trace().Stack.Frames
+	for i := len(frames) - 1; i > 0; i-- {
+		if frames[i].Func.Entry != f.Entry {
+			continue
+		}
+		if lines := frames[i].Lines(); len(lines) > 1 {
+			return lines[len(lines)-2].Func
+		}
+		lines := frames[i-1].Lines()
+		return lines[len(lines)-1].Func
+	}
+	return f.Name
+}
+
+// maxLabels bounds the profiler labels of one goroutine.
+const maxLabels = 4096
+
+// Labels returns the goroutine's profiler labels, nil if it has none. Since Go
+// 1.24 they are a sorted list (internal/runtime/pprof/label.Set; LabelSet in
+// runtime/pprof before 1.25).
+func (g *Goroutine) Labels() (map[string]string, error) {
+	if g.G.Labels == 0 || g.p.minor < 24 {
+		return nil, nil
+	}
+	b := make([]byte, 24)
+	if err := g.p.Mem.ReadAt(b, g.G.Labels); err != nil {
+		return nil, fmt.Errorf("goroutine %d: labels: %w", g.Goid, err)
+	}
+	o := g.p.arch.Order
+	at, n := mem.Addr(o.Uint64(b)), o.Uint64(b[8:])
+	if n > maxLabels {
+		return nil, fmt.Errorf("goroutine %d: labels: corrupt list of %d", g.Goid, n)
+	}
+	labels := make(map[string]string, n)
+	for i := range n {
+		w := make([]byte, 32)
+		if err := g.p.Mem.ReadAt(w, at+mem.Addr(32*i)); err != nil {
+			return labels, fmt.Errorf("goroutine %d: labels: %w", g.Goid, err)
+		}
+		k, err := g.p.RT.ReadString(layout.String{Ptr: o.Uint64(w), Len: o.Uint64(w[8:])})
+		if err != nil {
+			return labels, fmt.Errorf("goroutine %d: labels: %w", g.Goid, err)
+		}
+		v, err := g.p.RT.ReadString(layout.String{Ptr: o.Uint64(w[16:]), Len: o.Uint64(w[24:])})
+		if err != nil {
+			return labels, fmt.Errorf("goroutine %d: label %s: %w", g.Goid, k, err)
+		}
+		labels[k] = v
+	}
+	return labels, nil
+}

@@ -1,0 +1,153 @@
+package inspect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+
+	"rtdbg/inspect/arch"
+	"rtdbg/inspect/delve"
+	"rtdbg/inspect/exe"
+	"rtdbg/inspect/mem"
+)
+
+// Attach stops the process pid of this host and opens it. Close lets it run
+// on.
+func Attach(ctx context.Context, pid int, o Options) (*Process, error) {
+	m, err := mem.OpenProcess(pid)
+	if err != nil {
+		return nil, err
+	}
+	f, err := exe.Open(m.ExePath())
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("process %d: %w", pid, err), m.Close())
+	}
+	p := &Process{Mem: m, opts: o, exe: f, closers: []func() error{f.Close, m.Close}}
+	p.info = Info{PID: pid, Memory: m.Describe() + " (/proc/PID/mem)"}
+	if p.info.Exe, err = os.Readlink(m.ExePath()); err != nil {
+		p.info.Exe = m.ExePath()
+	}
+	if p.session, err = delve.Attach(ctx, pid); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	p.now = liveNow()
+	p.info.Now = p.now.Source
+	threads, err := p.session.Threads(ctx)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("process %d: %w", pid, err), p.Close())
+	}
+	// Threads and mappings may have come and gone until it stopped.
+	if err := m.Refresh(); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	bias, err := m.LoadBias(f)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("process %d: %w", pid, err), p.Close())
+	}
+	if err := p.open(ctx, target{arch: f.Arch, bias: bias, threads: threads}); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
+}
+
+// Connect opens the target of a headless Delve server, beside any other
+// client of it. Close leaves the server and its target as they were.
+func Connect(ctx context.Context, addr string, o Options) (*Process, error) {
+	s, err := delve.Connect(ctx, addr, delve.ConnectOptions{Stop: o.Stop})
+	if err != nil {
+		return nil, err
+	}
+	p := &Process{opts: o, session: s}
+	p.info = Info{Server: addr}
+	if err := p.connect(ctx, addr); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
+}
+
+func (p *Process) connect(ctx context.Context, addr string) error {
+	t, err := p.session.Target(ctx)
+	if err != nil {
+		return err
+	}
+	if t.State != delve.StateStopped {
+		return fmt.Errorf("connect %s: the target is %s: stop it in dlv first (halt), or allow rtdbg to (--stop)", addr, t.State)
+	}
+	p.info.PID = t.PID
+	threads, err := p.session.Threads(ctx)
+	if err != nil {
+		return err
+	}
+	read := func(b []byte, a mem.Addr) error { return p.session.ReadMemory(context.WithoutCancel(ctx), b, a) }
+	p.Mem = mem.NewPaged(read, "Delve server "+addr+" (ExamineMemory)")
+	tg := target{arch: hostArch(t), threads: threads, goVersion: t.GoVersion}
+	tg.symbols = func(name string) (mem.Addr, bool) {
+		a, err := p.session.Symbol(ctx, name)
+		return a, err == nil && a != 0
+	}
+	if err := p.adoptExecutable(t, addr, &tg); err != nil {
+		p.opts.verbosef("the executable is not at hand: %v", err)
+	}
+	p.info.Memory = p.Mem.Describe()
+	if isLocal(addr) && !t.Recorded {
+		p.now = liveNow()
+	} else {
+		p.now = Now{Source: "unknown: the target is on another host or recorded"}
+	}
+	p.info.Now = p.now.Source
+	return p.open(ctx, tg)
+}
+
+// hostArch is the architecture of a server's target. Delve does not tell it;
+// rtdbg reads the memory of amd64 and arm64 targets by the Go version string
+// of the server's own platform.
+func hostArch(t *delve.Target) *arch.Arch {
+	a, _ := arch.ByName("amd64")
+	return a
+}
+
+// adoptExecutable uses the executable of a local server's process, so that its
+// read-only parts need not go through the server.
+func (p *Process) adoptExecutable(t *delve.Target, addr string, tg *target) error {
+	if !isLocal(addr) {
+		return errors.New("the server is on another host")
+	}
+	if t.PID == 0 || t.Recorded {
+		return errors.New("the server does not serve a process")
+	}
+	path := "/proc/" + strconv.Itoa(t.PID) + "/exe"
+	f, err := exe.Open(path)
+	if err != nil {
+		return err
+	}
+	m, err := mem.OpenProcess(t.PID)
+	if err != nil {
+		return errors.Join(err, f.Close())
+	}
+	defer m.Close()
+	bias, err := m.LoadBias(f)
+	if err != nil {
+		return errors.Join(err, f.Close())
+	}
+	p.exe, p.info.Exe = f, path
+	p.closers = append(p.closers, f.Close)
+	p.Mem = mem.NewOverlay(p.Mem, mem.NewImage(f, bias))
+	tg.arch, tg.bias, tg.symbols = f.Arch, bias, nil
+	return nil
+}
+
+// isLocal reports whether addr is an address of this host's loopback.
+func isLocal(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return true // unix:PATH
+	}
+	if host == "localhost" || host == "" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}

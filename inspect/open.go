@@ -1,0 +1,197 @@
+package inspect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"rtdbg/inspect/arch"
+	"rtdbg/inspect/delve"
+	"rtdbg/inspect/exe"
+	"rtdbg/inspect/layout"
+	"rtdbg/inspect/locate"
+	"rtdbg/inspect/mem"
+	"rtdbg/inspect/pcln"
+	"rtdbg/inspect/rt"
+	"rtdbg/inspect/stack"
+)
+
+// OpenCore opens a core file with the executable that wrote it.
+func OpenCore(ctx context.Context, exePath, corePath string, o Options) (*Process, error) {
+	f, err := exe.Open(exePath)
+	if err != nil {
+		return nil, err
+	}
+	c, err := mem.OpenCore(corePath, f)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	p := &Process{Mem: c, opts: o, exe: f, closers: []func() error{f.Close, c.Close}}
+	p.info = Info{Exe: exePath, Core: corePath, PID: c.PID(), Memory: c.Describe()}
+	p.openDelve = func(ctx context.Context) (*delve.Session, error) { return delve.OpenCore(ctx, exePath, corePath) }
+	if err := p.checkCore(c); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	bias, err := c.LoadBias()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("core file %s: %w", corePath, err), p.Close())
+	}
+	t := target{arch: c.Arch(), bias: bias, threads: c.Threads()}
+	if err := p.open(ctx, t); err != nil {
+		return nil, errors.Join(p.explain(err, c), p.Close())
+	}
+	p.now = p.coreNow(c)
+	p.info.Now = p.now.Source
+	return p, nil
+}
+
+// checkCore refuses an executable that does not belong to the core and says
+// what a truncated core lacks.
+func (p *Process) checkCore(c *mem.Core) error {
+	check := c.CheckExecutable()
+	switch check.Verdict {
+	case mem.Mismatch:
+		return fmt.Errorf("executable %s does not belong to core %s: %s", p.info.Exe, p.info.Core, check.Reason)
+	case mem.Undecided:
+		p.opts.warnf("could not verify that %s belongs to core %s: %s", p.info.Exe, p.info.Core, check.Reason)
+	}
+	if missing, ranges, ok := c.Truncated(); ok {
+		p.opts.warnf("core %s is truncated: %d bytes in %d ranges are missing; what needs them is shown as unreadable", p.info.Core, missing, len(ranges))
+	}
+	return nil
+}
+
+// explain adds to an error of a truncated core that it is truncated.
+func (p *Process) explain(err error, c *mem.Core) error {
+	if missing, _, ok := c.Truncated(); ok {
+		return fmt.Errorf("core %s is truncated (%d bytes are missing) and cannot be analysed: %w", p.info.Core, missing, err)
+	}
+	return err
+}
+
+// target is what a source of bytes knows about itself.
+type target struct {
+	arch    *arch.Arch
+	bias    uint64
+	threads []arch.Thread
+	// symbols looks variables up where there is no executable.
+	symbols locate.Symbols
+	// goVersion is the version where there is no executable.
+	goVersion string
+}
+
+// open builds the rooms on top of the memory.
+func (p *Process) open(ctx context.Context, t target) error {
+	p.arch = t.arch
+	p.threads = make(map[uint64]arch.Thread, len(t.threads))
+	var tids []int
+	for _, th := range t.threads {
+		p.threads[uint64(th.TID)] = th
+		tids = append(tids, th.TID)
+	}
+	l, err := p.layouts(t)
+	if err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	p.info.Go, p.info.GOOS, p.info.GOARCH = l.table.Go, l.table.GOOS, l.table.GOARCH
+	p.info.Layouts = l.table.Source
+	p.minor = l.minor
+	if p.RT, err = rt.New(p.Mem, t.arch, l.table); err != nil {
+		return err
+	}
+	found, err := locate.Globals(locate.Target{RT: p.RT, Arch: t.arch, Symbols: p.symbols(t, l.table), Threads: tids})
+	if err != nil {
+		return fmt.Errorf("%s: %w", p.name(), err)
+	}
+	if err := p.RT.Locate(found.Globals); err != nil {
+		return fmt.Errorf("%s: %w", p.name(), err)
+	}
+	p.report(found)
+	return p.openStacks()
+}
+
+// name names the target in errors.
+func (p *Process) name() string {
+	switch {
+	case p.info.Core != "":
+		return "core " + p.info.Core
+	case p.info.Server != "":
+		return "Delve server " + p.info.Server
+	}
+	return fmt.Sprintf("process %d", p.info.PID)
+}
+
+// report tells what was found and how.
+func (p *Process) report(found locate.Found) {
+	p.opts.verbosef("memory: %s", p.info.Memory)
+	p.opts.verbosef("layouts: %s", p.info.Layouts)
+	p.opts.verbosef("runtime variables: %d by symbol, %d by structure", found.BySymbol, found.ByStructure)
+	var missing []string
+	for name, err := range found.Missing {
+		p.opts.verbosef("%s: %v", name, err)
+		switch name {
+		case "runtime.memstats", "runtime.semtable", "runtime.waitReasonStrings":
+			// Before the first collection, without waiters, or with the
+			// table's own copy at hand these hold nothing that is missed.
+		default:
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) > 0 {
+		slices.Sort(missing)
+		p.opts.warnf("not found in the target: %s; answers that need it are left out", strings.Join(missing, ", "))
+	}
+}
+
+// symbols returns the lookup of package-level variables: the executable's
+// symbol table, its DWARF, or the debugger.
+func (p *Process) symbols(t target, table *layout.Table) locate.Symbols {
+	if t.symbols != nil {
+		return t.symbols
+	}
+	return func(name string) (mem.Addr, bool) {
+		if a, _, ok := p.exe.Symbol(name); ok {
+			return mem.Addr(a + t.bias), true
+		}
+		if v, ok := table.Variable(name); ok && v.Addr != 0 {
+			return v.Addr + mem.Addr(t.bias), true
+		}
+		return 0, false
+	}
+}
+
+// openStacks reads the function tables.
+func (p *Process) openStacks() error {
+	var mods []pcln.Module
+	for i := range p.RT.Modules {
+		m := &p.RT.Modules[i]
+		sects, err := p.RT.TextSects(m)
+		if err != nil {
+			return fmt.Errorf("%s: text sections: %w", p.name(), err)
+		}
+		mods = append(mods, pcln.Module{PCHeader: m.PCHeader, Text: m.Text, EText: m.EText, MinPC: m.MinPC, MaxPC: m.MaxPC,
+			GoFunc: m.GoFunc, RoData: m.ROData, TextSects: textSects(sects)})
+	}
+	var err error
+	if p.pcln, err = pcln.New(p.Mem, p.arch, p.minor, mods); err != nil {
+		return fmt.Errorf("%s: %w", p.name(), err)
+	}
+	if p.syms, err = stack.New(p.Mem, p.arch, p.pcln); err != nil {
+		return fmt.Errorf("%s: %w", p.name(), err)
+	}
+	return nil
+}
+
+func textSects(sects []rt.TextSect) []pcln.TextSect {
+	list := make([]pcln.TextSect, len(sects))
+	for i, s := range sects {
+		list[i] = pcln.TextSect{VAddr: s.VAddr, End: s.End, BaseAddr: s.BaseAddr}
+	}
+	return list
+}

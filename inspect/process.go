@@ -1,0 +1,177 @@
+// Package inspect opens a Go program that hangs, or the core file of one, as a
+// Process: one stopped instant whose goroutines say where they are, what they
+// wait on and who can wake them.
+package inspect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"rtdbg/inspect/arch"
+	"rtdbg/inspect/delve"
+	"rtdbg/inspect/exe"
+	"rtdbg/inspect/heap"
+	"rtdbg/inspect/mem"
+	"rtdbg/inspect/pcln"
+	"rtdbg/inspect/rt"
+	"rtdbg/inspect/stack"
+	"rtdbg/inspect/wait"
+	"rtdbg/inspect/wake"
+)
+
+// Options are how to open a target.
+type Options struct {
+	// Warn receives one-line warnings, Verbose what -v shows; nil drops
+	// them.
+	Warn, Verbose func(string)
+	// Stop allows Connect to halt a target that runs; Close resumes it.
+	Stop bool
+}
+
+func (o Options) warnf(format string, args ...any) {
+	if o.Warn != nil {
+		o.Warn(fmt.Sprintf(format, args...))
+	}
+}
+
+func (o Options) verbosef(format string, args ...any) {
+	if o.Verbose != nil {
+		o.Verbose(fmt.Sprintf(format, args...))
+	}
+}
+
+// Info describes what a Process has open.
+type Info struct {
+	// Exe and Core are paths; Core is "" for a live process, Exe "" where
+	// it is on another host.
+	Exe, Core string
+	PID       int
+	// Server is the address of the Delve server, "" without one.
+	Server string
+	// Go is the version that built the target, GOOS and GOARCH its platform.
+	Go, GOOS, GOARCH string
+	// Layouts says where the layouts come from, Memory where the bytes do.
+	Layouts, Memory string
+	// Now says how the instant of the capture is known.
+	Now string
+}
+
+// Process is one stopped instant of a Go program. Its methods may be called
+// concurrently. Nothing that it returns outlives it.
+type Process struct {
+	// RT reads the runtime's structures, Mem bytes.
+	RT  *rt.Runtime
+	Mem mem.Memory
+
+	info    Info
+	opts    Options
+	exe     *exe.File
+	arch    *arch.Arch
+	threads map[uint64]arch.Thread // by thread id
+	pcln    *pcln.Table
+	syms    *stack.Symbols
+	now     Now
+	minor   int
+
+	// openDelve opens the debugger session, once, when first needed.
+	openDelve func(ctx context.Context) (*delve.Session, error)
+	delveMu   sync.Mutex
+	session   *delve.Session
+
+	unwinders sync.Pool // of *stack.Unwinder
+	gsOnce    sync.Once
+	gs        []*Goroutine
+	rawGs     []rt.G
+	gsErr     error
+	byGoid    map[uint64]*Goroutine
+	byAddr    map[mem.Addr]*Goroutine
+
+	resolverOnce sync.Once
+	resolver     *wait.Resolver
+	heapOnce     sync.Once
+	heap         *heap.Heap
+	heapErr      error
+	wakeMu       sync.Mutex
+	analyzer     *wake.Analyzer
+
+	gorootOnce sync.Once
+	gorootDir  string
+
+	closers []func() error
+}
+
+// Info describes the target.
+func (p *Process) Info() Info { return p.info }
+
+// Close lets the target go: a live one runs on unharmed.
+func (p *Process) Close() error {
+	p.delveMu.Lock()
+	defer p.delveMu.Unlock()
+	var errs []error
+	if p.session != nil {
+		errs = append(errs, p.session.Close())
+		p.session = nil
+	}
+	for i := len(p.closers) - 1; i >= 0; i-- {
+		errs = append(errs, p.closers[i]())
+	}
+	p.closers = nil
+	return errors.Join(errs...)
+}
+
+// delve returns the debugger session, opening it when first asked.
+func (p *Process) delve(ctx context.Context) (*delve.Session, error) {
+	p.delveMu.Lock()
+	defer p.delveMu.Unlock()
+	if p.session != nil {
+		return p.session, nil
+	}
+	if p.openDelve == nil {
+		return nil, errors.New("no debugger session: the target has been closed")
+	}
+	s, err := p.openDelve(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range s.Warnings() {
+		p.opts.verbosef("delve: %s", w)
+	}
+	p.session = s
+	return s, nil
+}
+
+// Eval evaluates an expression as Delve does, in frame number frame of
+// goroutine goid; goid 0 stands for the current one.
+func (p *Process) Eval(ctx context.Context, expr string, goid int64, frame int) (*delve.Value, error) {
+	s, err := p.delve(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.Eval(ctx, expr, delve.Scope{Goroutine: goid, Frame: frame}, delve.Load{})
+}
+
+// unwinder lends an Unwinder to f.
+func (p *Process) unwinder(f func(u *stack.Unwinder)) {
+	u, _ := p.unwinders.Get().(*stack.Unwinder)
+	if u == nil {
+		u = p.syms.NewUnwinder()
+	}
+	defer p.unwinders.Put(u)
+	f(u)
+}
+
+// Wait returns the resolver of what goroutines wait on.
+func (p *Process) wait() *wait.Resolver {
+	p.resolverOnce.Do(func() {
+		p.resolver = wait.NewResolver(wait.Input{RT: p.RT, Stacks: tracer{p}, FuncName: p.funcValueName, NowNS: p.now.NS, NowKnown: p.now.Known})
+	})
+	return p.resolver
+}
+
+// spans returns the heap; with an error it may still be usable.
+func (p *Process) spans(ctx context.Context) (*heap.Heap, error) {
+	p.heapOnce.Do(func() { p.heap, p.heapErr = heap.Open(ctx, p.RT) })
+	return p.heap, p.heapErr
+}

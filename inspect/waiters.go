@@ -1,0 +1,203 @@
+package inspect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"rtdbg/inspect/delve"
+	"rtdbg/inspect/mem"
+	"rtdbg/inspect/rt"
+	"rtdbg/inspect/wait"
+)
+
+// Object returns the address that x denotes: a number is itself, anything else
+// an expression that Delve evaluates to a channel, lock, pointer or variable.
+func (p *Process) Object(ctx context.Context, x string) (mem.Addr, error) {
+	x = strings.TrimSpace(x)
+	if n, err := strconv.ParseUint(x, 0, 64); err == nil {
+		return mem.Addr(n), nil
+	}
+	s, err := p.delve(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return s.Address(ctx, x, delve.Scope{})
+}
+
+// ObjectRecord describes an object that goroutines wait on.
+type ObjectRecord struct {
+	Kind wait.Kind `json:"kind"`
+	Addr mem.Addr  `json:"addr"`
+	Type string    `json:"type,omitempty"`
+	// Len, Cap and Closed are a channel's.
+	Len    *uint64 `json:"len,omitempty"`
+	Cap    *uint64 `json:"cap,omitempty"`
+	Closed *bool   `json:"closed,omitempty"`
+}
+
+// Waiter is a goroutine that waits on an object.
+type Waiter struct {
+	Goid   uint64  `json:"goid"`
+	Op     wait.Op `json:"op"`
+	Select bool    `json:"select"`
+	// Position is the place in the queue of its operation, from 0: the
+	// first is served first.
+	Position int `json:"position"`
+}
+
+// Waiters is who waits on one object.
+type Waiters struct {
+	Object  ObjectRecord `json:"object"`
+	Waiters []Waiter     `json:"waiters"`
+	// Note says what limits the answer.
+	Note string `json:"note,omitempty"`
+}
+
+// Waiters returns who waits on the object at a: a channel, or anything of
+// package sync or the poller that a goroutine waits on now. What lies at a is
+// checked, not believed: if it is none of them the error is a
+// *rt.NotAnObjectError.
+func (p *Process) Waiters(ctx context.Context, a mem.Addr) (*Waiters, error) {
+	gs, err := p.Goroutines(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, cerr := p.RT.Chan(a)
+	if cerr == nil {
+		return p.chanWaiters(&c)
+	}
+	w, err := p.waitersByWait(ctx, gs, a)
+	if err != nil {
+		return nil, err
+	}
+	if len(w.Waiters) > 0 {
+		return w, nil
+	}
+	if p.RT.Cond(a) == nil {
+		return &Waiters{Object: ObjectRecord{Kind: wait.Cond, Addr: a, Type: "sync.Cond"}, Waiters: []Waiter{}}, nil
+	}
+	if pd, err := p.RT.PollDesc(a); err == nil {
+		return &Waiters{Object: ObjectRecord{Kind: wait.PollFD, Addr: pd.Addr, Type: "runtime.pollDesc"}, Waiters: []Waiter{}}, nil
+	}
+	var not *rt.NotAnObjectError
+	if errors.As(cerr, &not) {
+		return nil, &rt.NotAnObjectError{Kind: "channel, and no lock, WaitGroup, Cond or semaphore on which anybody waits,", Addr: a, Why: "as a channel, " + not.Why}
+	}
+	return nil, fmt.Errorf("waiters of %v: %w", a, cerr)
+}
+
+// chanWaiters lists the queues of a channel: receivers, then senders.
+func (p *Process) chanWaiters(c *rt.Hchan) (*Waiters, error) {
+	closed := c.Closed != 0
+	n, size := c.QCount, c.DataQSiz
+	if c.Timer != 0 {
+		// A timer channel has a buffer of one that the program cannot see.
+		n, size = 0, 0
+	}
+	w := &Waiters{
+		Object:  ObjectRecord{Kind: wait.Chan, Addr: c.Addr, Type: p.RT.ChanType(c), Len: &n, Cap: &size, Closed: &closed},
+		Waiters: []Waiter{},
+	}
+	for _, q := range [...]struct {
+		first mem.Addr
+		op    wait.Op
+	}{{c.RecvFirst, wait.Recv}, {c.SendFirst, wait.Send}} {
+		list, err := p.RT.SudogQueue(q.first)
+		for i := range list {
+			w.Waiters = append(w.Waiters, Waiter{Goid: p.goid(list[i].G), Op: q.op, Select: list[i].IsSelect, Position: i})
+		}
+		if err != nil {
+			w.Note = "the queue is incomplete: " + err.Error()
+		}
+	}
+	return w, nil
+}
+
+// goid returns the id of the goroutine at a, 0 if it is unknown.
+func (p *Process) goid(a mem.Addr) uint64 {
+	if g := p.byAddr[a]; g != nil {
+		return g.Goid
+	}
+	if g, err := p.RT.ReadG(a); err == nil {
+		return g.Goid
+	}
+	return 0
+}
+
+// waitersByWait finds the goroutines whose wait leads to a: the object itself
+// or the semaphore, notifyList or inner mutex in it. Their order is that of the
+// object's queue.
+func (p *Process) waitersByWait(ctx context.Context, gs []*Goroutine, a mem.Addr) (*Waiters, error) {
+	w := &Waiters{Object: ObjectRecord{Addr: a}, Waiters: []Waiter{}}
+	found := make(map[mem.Addr]Waiter) // by goroutine
+	for i, g := range gs {
+		if i%1024 == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if s := g.Status(); s != rt.Waiting && s != rt.Leaked {
+			continue
+		}
+		for _, on := range g.WaitsOn() {
+			if on.Addr == nil || *on.Addr != a {
+				continue
+			}
+			if _, ok := found[g.Addr]; !ok {
+				w.Object.Kind, w.Object.Type = on.Kind, on.Type
+				found[g.Addr] = Waiter{Goid: g.Goid, Op: on.Op, Select: on.Select}
+			}
+		}
+	}
+	if len(found) == 0 {
+		return w, nil
+	}
+	queue, err := p.queueOf(w.Object.Kind, a)
+	if err != nil {
+		w.Note = "the order of the queue is not known: " + err.Error()
+	}
+	positions := make(map[wait.Op]int)
+	add := func(g mem.Addr) {
+		x, ok := found[g]
+		if !ok {
+			return
+		}
+		delete(found, g)
+		x.Position = positions[x.Op]
+		positions[x.Op]++
+		w.Waiters = append(w.Waiters, x)
+	}
+	for _, g := range queue {
+		add(g)
+	}
+	for _, g := range gs {
+		add(g.Addr)
+	}
+	return w, nil
+}
+
+// queueOf returns the goroutines that wait in the queues inside the object at
+// a, the first to be woken first.
+func (p *Process) queueOf(kind wait.Kind, a mem.Addr) ([]mem.Addr, error) {
+	var queue []mem.Addr
+	if kind == wait.Cond {
+		list, err := p.RT.NotifyListWaiters(rt.NotifyListOfCond(a))
+		for i := range list {
+			queue = append(queue, list[i].G)
+		}
+		return queue, err
+	}
+	queues, err := p.RT.SemaTable()
+	for _, q := range queues {
+		// The semaphores of an object of package sync lie within its first
+		// 24 bytes, those of an RWMutex, the largest.
+		if q.Addr < a || q.Addr >= a+24 {
+			continue
+		}
+		for i := range q.Waiters {
+			queue = append(queue, q.Waiters[i].G)
+		}
+	}
+	return queue, err
+}

@@ -1,0 +1,231 @@
+package inspect
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"rtdbg/inspect/rt"
+	"rtdbg/inspect/wait"
+	"rtdbg/inspect/wake"
+)
+
+// Group is goroutines that stand at the same place for the same reason and
+// with the same prospects.
+type Group struct {
+	// Goids are at most wake.MaxGoids of the goroutines, oldest first;
+	// Count is all of them.
+	Goids []uint64 `json:"goids"`
+	Count int      `json:"count"`
+	// State is the wait reason, or the status of goroutines that do not
+	// wait.
+	State   string       `json:"state"`
+	Verdict wake.Verdict `json:"verdict"`
+	// Function, File and Line are the innermost frame that is not the
+	// runtime's or package sync's: where the program stands.
+	Function string `json:"function"`
+	File     string `json:"file"`
+	Line     int    `json:"line"`
+	// CreatedBy is the function that started them.
+	CreatedBy string `json:"created_by,omitempty"`
+	// WaitNS is the longest wait among them that is known, in ns.
+	WaitNS *int64 `json:"wait_ns"`
+	// WaitsOn and Wakers are those of the first goroutine.
+	WaitsOn []wait.On    `json:"waits_on"`
+	Wakers  []wake.Waker `json:"wakers"`
+	// More counts the wakers that are left out.
+	More int    `json:"more,omitempty"`
+	Note string `json:"note,omitempty"`
+	// Idle says that waiting like this is normal: for the network, a timer,
+	// or as one of the runtime's own goroutines.
+	Idle bool `json:"idle"`
+
+	system bool
+}
+
+// Diagnosis is the answer to why a program does not go on.
+type Diagnosis struct {
+	// Goroutines counts those that are not dead, Stuck those for which
+	// nobody was found that could wake them, Threads the threads.
+	Goroutines int `json:"goroutines"`
+	Stuck      int `json:"stuck"`
+	Threads    int `json:"threads"`
+	// Groups are in order of what they tell, the idle ones last.
+	Groups []Group `json:"groups"`
+}
+
+// groupKey is what goroutines of one group share.
+type groupKey struct {
+	shape   any
+	state   string
+	verdict wake.Verdict
+	kind    wait.Kind
+}
+
+// Why groups all goroutines by what keeps them, the most telling first.
+func (p *Process) Why(ctx context.Context) (*Diagnosis, error) {
+	gs, err := p.Goroutines(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a, err := p.analysis(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d := &Diagnosis{Threads: len(p.threads)}
+	groups := make(map[groupKey]int)
+	for i, g := range gs {
+		if i%1024 == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if g.Dead() {
+			continue
+		}
+		d.Goroutines++
+		v := a.Verdict(g.index)
+		if stuck(v) {
+			d.Stuck++
+		}
+		k := groupKey{shape: g.Trace().Stack, state: g.state(), verdict: v, kind: a.Kind(g.index)}
+		at, ok := groups[k]
+		if !ok {
+			at = len(d.Groups)
+			groups[k] = at
+			d.Groups = append(d.Groups, p.newGroup(g, a.Answer(g.index)))
+		}
+		d.Groups[at].add(g)
+	}
+	slices.SortStableFunc(d.Groups, byTelling)
+	return d, nil
+}
+
+// state is the wait reason of a goroutine that waits, the status of others.
+func (g *Goroutine) state() string {
+	if r := g.WaitReason(); r != "" {
+		return r
+	}
+	return string(g.Status())
+}
+
+func (p *Process) newGroup(g *Goroutine, ans wake.Answer) Group {
+	gr := Group{State: g.state(), Verdict: ans.Verdict, CreatedBy: g.CreatedBy(), WaitsOn: g.WaitsOn(),
+		Wakers: ans.Wakers, More: ans.More, Note: ans.Note, system: g.System()}
+	if gr.WaitsOn == nil {
+		gr.WaitsOn = []wait.On{}
+	}
+	gr.Function, gr.File, gr.Line = g.place()
+	gr.Idle = gr.system || ans.Verdict == wake.External
+	return gr
+}
+
+func (gr *Group) add(g *Goroutine) {
+	gr.Count++
+	if len(gr.Goids) < wake.MaxGoids {
+		gr.Goids = append(gr.Goids, g.Goid)
+	}
+	if ns := g.WaitNS(); ns != nil && (gr.WaitNS == nil || *ns > *gr.WaitNS) {
+		gr.WaitNS = ns
+	}
+}
+
+// place returns where the program's own code stands: the innermost frame whose
+// source is not Go's own library; without one, the innermost that is neither
+// the runtime's nor of a package through which programs wait.
+func (g *Goroutine) place() (fn, file string, line int) {
+	found := 0
+	for _, ph := range g.Trace().Stack.Frames {
+		for _, l := range ph.Lines() {
+			rank := 1
+			switch {
+			case !g.p.library(l.File, l.Func):
+				return l.Func, l.File, l.Line
+			case !wake.Plumbing(l.Func):
+				rank = 2
+			}
+			if rank > found {
+				found, fn, file, line = rank, l.Func, l.File, l.Line
+			}
+		}
+	}
+	return fn, file, line
+}
+
+// library reports whether a function is part of Go's own library: its source
+// lies below the directory in which the runtime's lies. In a program built with
+// -trimpath that directory has no name; then only a package path whose first
+// element has no dot and which is not of the main module's can be one.
+func (p *Process) library(file, fn string) bool {
+	if root := p.goroot(); root != "" {
+		return strings.HasPrefix(file, root)
+	}
+	path, _, _ := strings.Cut(fn, ".")
+	if strings.Contains(fn, "/") {
+		path, _, _ = strings.Cut(fn, "/")
+	}
+	if path == "main" || strings.Contains(path, ".") {
+		return false
+	}
+	return path != p.mainModule()
+}
+
+// goroot returns the source directory of Go's library as the program records
+// it, with a final slash; "" with -trimpath.
+func (p *Process) goroot() string {
+	p.gorootOnce.Do(func() {
+		if f := p.pcln.FuncByName("runtime.gopark"); f != nil {
+			file, _ := f.Line(f.Entry)
+			p.gorootDir, _ = strings.CutSuffix(file, "runtime/proc.go")
+		}
+	})
+	return p.gorootDir
+}
+
+// mainModule returns the first element of the main module's path.
+func (p *Process) mainModule() string {
+	if p.exe == nil {
+		return ""
+	}
+	b, err := p.exe.BuildInfo()
+	if err != nil {
+		return ""
+	}
+	first, _, _ := strings.Cut(b.Main.Path, "/")
+	return first
+}
+
+func stuck(v wake.Verdict) bool {
+	return v == wake.Deadlock || v == wake.Never
+}
+
+// byTelling orders groups: what is stuck for certain, what may be, what waits
+// for others, what runs, what is idle; larger groups first among equals.
+func byTelling(a, b Group) int {
+	return cmp.Or(cmp.Compare(a.rank(), b.rank()), cmp.Compare(b.Count, a.Count))
+}
+
+func (gr *Group) rank() int {
+	switch {
+	case gr.system:
+		return 90
+	case gr.Verdict == wake.Deadlock:
+		return 0
+	case gr.Verdict == wake.Never:
+		return 1
+	case gr.Verdict == wake.Unknown:
+		return 2
+	case gr.Verdict == wake.Wakeable:
+		return 3
+	case gr.State == string(rt.Running), gr.State == string(rt.Runnable):
+		return 4
+	case gr.Verdict == wake.Woken:
+		return 5
+	}
+	return 50
+}
+
+// Summary says the diagnosis in one sentence.
+func (d *Diagnosis) Summary() string {
+	return fmt.Sprintf("%d goroutines on %d threads; %d are stuck: nobody who can run is able to wake them", d.Goroutines, d.Threads, d.Stuck)
+}
