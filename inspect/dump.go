@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -113,9 +114,13 @@ func (g *Goroutine) waitMinutes() int64 {
 }
 
 // printsLabels reports whether the target's tracebacks show labels: the GODEBUG
-// setting tracebacklabels, on by default since Go 1.27, but not in programs
-// whose main module is of an older version.
+// setting tracebacklabels (since Go 1.26), read from the target; where it is
+// not found, its default, which is on since Go 1.27 but for programs whose main
+// module is of an older version.
 func (p *Process) printsLabels() bool {
+	if on, ok := p.RT.TracebackLabels(); ok {
+		return on
+	}
 	if p.minor < 27 || p.exe == nil {
 		return p.minor >= 27
 	}
@@ -123,28 +128,26 @@ func (p *Process) printsLabels() bool {
 	return err != nil || !strings.Contains(b.DefaultGODEBUG(), "tracebacklabels=0")
 }
 
-// closeHeader appends the labels and ends the line.
+// closeHeader appends the labels and ends the line. Go 1.26 prints them inside
+// the brackets and quotes them all.
 func (p *Process) closeHeader(b []byte, g *Goroutine) []byte {
-	b = append(b, ']')
 	labels, err := g.Labels()
-	if err == nil && len(labels) > 0 && p.printsLabels() {
-		var keys []string
-		for k := range labels {
-			keys = append(keys, k)
-		}
-		slices.Sort(keys)
-		b = append(b, " {"...)
-		for i, k := range keys {
-			if i > 0 {
-				b = append(b, ", "...)
-			}
-			b = appendQuoted(b, k)
-			b = append(b, ": "...)
-			b = appendQuoted(b, labels[k])
-		}
-		b = append(b, '}')
+	if err != nil || len(labels) == 0 || p.minor < 26 || !p.printsLabels() {
+		return append(b, "]:\n"...)
 	}
-	return append(b, ":\n"...)
+	quote, opening, closing := appendQuoted, "] {", "}:\n"
+	if p.minor == 26 {
+		quote, opening, closing = strconv.AppendQuote, " labels:{", "}]:\n"
+	}
+	b = append(b, opening...)
+	for i, k := range slices.Sorted(maps.Keys(labels)) {
+		if i > 0 {
+			b = append(b, ", "...)
+		}
+		b = append(quote(b, k), ": "...)
+		b = quote(b, labels[k])
+	}
+	return append(b, closing...)
 }
 
 // appendQuoted appends s, quoted unless it is made of letters, digits, ".", "/"

@@ -43,7 +43,7 @@ func (p *Process) coreNow(c *mem.Core) Now {
 	if err != nil {
 		return Now{Source: "unknown: " + err.Error()}
 	}
-	now := c.ModTime().UnixNano() - offset
+	now := c.CaptureTime().UnixNano() - offset
 	switch {
 	case now < least:
 		return Now{Source: "unknown: the core file's time of change is before the program's last activity"}

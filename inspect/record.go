@@ -3,6 +3,7 @@ package inspect
 import (
 	"rtdbg/inspect/mem"
 	"rtdbg/inspect/rt"
+	"rtdbg/inspect/stack"
 	"rtdbg/inspect/wait"
 )
 
@@ -43,7 +44,7 @@ func (g *Goroutine) Record() GoroutineRecord {
 	r := GoroutineRecord{
 		Goid: g.Goid, Addr: g.Addr, Status: g.Status(), WaitNS: g.WaitNS(),
 		LockedToThread: g.LockedM != 0, System: g.System(),
-		WaitReason: orNil(g.WaitReason()), CreatedBy: orNil(g.CreatedBy()), Start: orNil(g.Start()),
+		WaitReason: orNil(g.WaitReason()), CreatedBy: orNil(g.p.printed(g.CreatedBy())), Start: orNil(g.p.printed(g.Start())),
 		ParentGoid: orNil(g.ParentGoid), Frames: []FrameRecord{}, WaitsOn: g.WaitsOn(),
 	}
 	if r.WaitsOn == nil {
@@ -58,13 +59,17 @@ func (g *Goroutine) Record() GoroutineRecord {
 	frames, err := g.Frames()
 	for i := range frames {
 		f := &frames[i]
-		r.Frames = append(r.Frames, FrameRecord{Func: f.Func, File: f.File, Line: f.Line.Line, PC: f.PC, SP: f.SP, Inlined: f.Inlined})
+		r.Frames = append(r.Frames, FrameRecord{Func: g.p.printed(f.Func), File: f.File, Line: f.Line.Line, PC: f.PC, SP: f.SP, Inlined: f.Inlined})
 	}
 	if err != nil && !g.Dead() {
 		r.FramesError = err.Error()
 	}
 	return r
 }
+
+// printed returns the name of a function as the runtime of the target's version
+// prints it.
+func (p *Process) printed(name string) string { return stack.FuncNameForPrint(name, p.minor) }
 
 // orNil returns a pointer to v, nil if v is the zero value: unknown.
 func orNil[T comparable](v T) *T {

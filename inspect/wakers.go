@@ -88,7 +88,7 @@ func (r roots) Func(g *rt.G, frame int) (name string, shown int) {
 	for i := range frame + 1 {
 		shown += len(frames[i].Lines())
 	}
-	return frames[frame].Func.Name, shown - 1
+	return r.p.printed(frames[frame].Func.Name), shown - 1
 }
 
 // Shape identifies g's stack.

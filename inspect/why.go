@@ -116,6 +116,7 @@ func (p *Process) newGroup(g *Goroutine, ans wake.Answer) Group {
 		gr.WaitsOn = []wait.On{}
 	}
 	gr.Function, gr.File, gr.Line = g.place()
+	gr.Function = p.printed(gr.Function)
 	gr.Idle = gr.system || ans.Verdict == wake.External
 	return gr
 }

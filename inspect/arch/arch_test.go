@@ -4,9 +4,6 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"testing"
-	"unsafe"
-
-	"golang.org/x/sys/unix"
 )
 
 func TestByMachineAgreesWithDebugELF(t *testing.T) {
@@ -26,36 +23,6 @@ func TestByMachineAgreesWithDebugELF(t *testing.T) {
 	if a, ok := ByMachine(uint16(elf.EM_386)); ok {
 		t.Errorf("ByMachine(EM_386) = %v", a)
 	}
-}
-
-// The oracle for the amd64 block is x/sys/unix, which is generated from the
-// kernel's headers; it exists for the architecture the test runs on only.
-func TestDecodeRegsFollowsPtraceRegs(t *testing.T) {
-	block, want := hostRegs()
-	a, ok := ByName(want.name)
-	if !ok {
-		t.Skipf("no reference registers for %s", want.name)
-	}
-	if a.RegsSize() != len(block) {
-		t.Errorf("RegsSize = %d, the kernel's structure has %d bytes", a.RegsSize(), len(block))
-	}
-	got, err := a.DecodeRegs(block)
-	if err != nil || got != want.regs {
-		t.Errorf("DecodeRegs = %+v, %v; want %+v", got, err, want.regs)
-	}
-	if _, err := a.DecodeRegs(block[:len(block)-1]); err == nil {
-		t.Error("a block that is one byte short is accepted")
-	}
-}
-
-type hostRegister struct {
-	name string
-	regs Regs
-}
-
-// bytesOf returns the memory of a PtraceRegs.
-func bytesOf(r *unix.PtraceRegs) []byte {
-	return unsafe.Slice((*byte)(unsafe.Pointer(r)), int(unsafe.Sizeof(*r)))
 }
 
 func TestDecodeRegsARM64(t *testing.T) {

@@ -104,6 +104,25 @@ var variants = []struct {
 	{"stripped pie", []string{"-buildmode=pie", "-ldflags=-s -w"}, false},
 }
 
+// cgoSource is a program all of whose threads stop in C or in the kernel, and
+// the first one in pause(2).
+const cgoSource = `package main
+
+// #include <unistd.h>
+import "C"
+
+import "fmt"
+
+var jobs = make(chan int, 3)
+
+func init() {
+	fmt.Printf("jobs %p\nready 1\n", jobs)
+	C.pause()
+}
+
+func main() {}
+`
+
 // builder builds each variant once for all tests.
 type builder struct {
 	dir  string
@@ -136,32 +155,37 @@ func build(t *testing.T, variant string) string {
 	if exe := children.exes[variant]; exe != "" {
 		return exe
 	}
-	src := filepath.Join(children.dir, "src")
+	source := childSource
+	if variant == "cgo" {
+		source = cgoSource
+	}
+	src := filepath.Join(children.dir, "src "+variant)
 	if err := os.MkdirAll(src, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for name, content := range map[string]string{"go.mod": "module child\n\ngo 1.22\n", "main.go": childSource} {
+	for name, content := range map[string]string{"go.mod": "module child\n\ngo 1.22\n", "main.go": source} {
 		if err := os.WriteFile(filepath.Join(src, name), []byte(content), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
 	exe := filepath.Join(children.dir, strings.ReplaceAll(variant, " ", "-"))
+	args, cgo := []string{"build", "-o", exe, "-gcflags=child=-N -l"}, "0"
 	for _, v := range variants {
-		if v.name != variant {
-			continue
+		if v.name == variant {
+			args = append(args, v.flags...)
 		}
-		args := append([]string{"build", "-o", exe}, v.flags...)
-		cmd := exec.Command("go", append(args, "-gcflags=child=-N -l", ".")...)
-		cmd.Dir = src
-		cmd.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off", "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("build the %s child: %v\n%s", variant, err, out)
-		}
-		children.exes[variant] = exe
-		return exe
 	}
-	t.Fatalf("no variant %q", variant)
-	return ""
+	if variant == "cgo" {
+		cgo = "1"
+	}
+	cmd := exec.Command("go", append(args, ".")...)
+	cmd.Dir = src
+	cmd.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=off", "CGO_ENABLED="+cgo)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build the %s child: %v\n%s", variant, err, out)
+	}
+	children.exes[variant] = exe
+	return exe
 }
 
 // child is a running child and what it said about itself.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -77,7 +78,7 @@ func TestConnectToAStoppedTargetLeavesItStopped(t *testing.T) {
 			}
 			target, err := s.Target(ctx)
 			if err != nil || target.Kind != KindServer || target.State != StateStopped || target.PID != c.pid() ||
-				target.GoVersion != c.vars["version"] || target.Executable != "" || !strings.HasPrefix(target.Command, c.exe) {
+				target.GoVersion != c.vars["version"] || target.Executable != "" || target.GOARCH != runtime.GOARCH || !strings.HasPrefix(target.Command, c.exe) {
 				t.Errorf("Target = %+v, %v", target, err)
 			}
 			if want := buildIDOf(c.exe); target.BuildID != want {

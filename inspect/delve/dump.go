@@ -137,15 +137,13 @@ func (s *Session) runDump(d *dump, temp string) error {
 		return s.explain(err)
 	}
 	state := start.State
-	cancel := d.cancel
+	cancelled := false
 	for state.Dumping {
-		select {
-		case <-cancel:
-			cancel = nil
+		if !cancelled && (d.isCancelled() || s.targetGone()) {
+			cancelled = true
 			if err := s.client.CallAPI("DumpCancel", rpc2.DumpCancelIn{}, &rpc2.DumpCancelOut{}); err != nil {
 				return s.explain(err)
 			}
-		default:
 		}
 		// Never State(NonBlocking) here: the server would keep a lock and the
 		// next DumpWait would hang.
@@ -158,12 +156,28 @@ func (s *Session) runDump(d *dump, temp string) error {
 	}
 	d.total = state.MemTotal
 	switch {
+	case s.targetGone():
+		// Delve writes zeros for memory that it cannot read.
+		return fmt.Errorf("the process ended during the dump: %w", ErrExited)
 	case state.Err != "":
 		return errors.New(oneLine(state.Err))
 	case !state.AllDone:
 		return errCancelled
 	}
 	return nil
+}
+
+// targetGone reports whether the process that this session stopped has ended.
+// Of the target of a server it cannot tell.
+func (s *Session) targetGone() bool { return s.kind == KindProcess && gone(s.pid) }
+
+func (d *dump) isCancelled() bool {
+	select {
+	case <-d.cancel:
+		return true
+	default:
+		return false
+	}
 }
 
 // report leaves the newest progress for the caller, who may be slow.
@@ -201,13 +215,8 @@ func (s *Session) awaitDump(ctx context.Context, d *dump, progress func(Progress
 	}
 }
 
-// finishDump checks the file against what Delve leaves unsaid, and gives it
-// its name. Delve writes zeros for memory that it cannot read, which is all of
-// it after the process has been killed.
+// finishDump checks the file that the server wrote and gives it its name.
 func (s *Session) finishDump(d *dump, temp, path string) error {
-	if s.kind == KindProcess && gone(s.pid) {
-		return fmt.Errorf("the process ended during the dump: %w", ErrExited)
-	}
 	info, err := os.Stat(temp)
 	switch {
 	case err != nil:

@@ -113,6 +113,9 @@ func (s *Session) eval(ctx context.Context, expr string, scope Scope, cfg *api.L
 	switch {
 	case errors.Is(err, ErrNoDWARF):
 		return nil, fmt.Errorf("evaluate %s: %w (built with -ldflags=-w or -s): give the address instead", expr, err)
+	case err != nil && strings.Contains(err.Error(), "unable to find function context"):
+		// Package variables are looked up before locals, and found anywhere.
+		return nil, fmt.Errorf("evaluate %s: there is no such package variable, and the target stopped in code without Go variables: name a goroutine and a frame for its local ones", expr)
 	case err != nil:
 		return nil, fmt.Errorf("evaluate %s: %w", expr, err)
 	case out.Variable == nil:

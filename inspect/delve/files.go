@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+
+	"rtdbg/inspect/arch"
 )
 
 // ntGNUBuildID is the type of the note that holds the GNU build id
@@ -127,6 +129,19 @@ func goVersionOf(path string) string {
 		return ""
 	}
 	return info.GoVersion
+}
+
+// goarchOf returns the GOARCH of an executable, "" if rtdbg does not know it.
+func goarchOf(path string) string {
+	f, err := openELF(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	if a, ok := arch.ByMachine(uint16(f.Machine)); ok {
+		return a.Name
+	}
+	return ""
 }
 
 // buildIDOf returns the GNU build id of an executable in hexadecimal, "" if it

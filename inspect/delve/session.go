@@ -193,7 +193,7 @@ func (s *Session) explain(err error) error {
 		}
 		return fmt.Errorf("%s: %w", s.where, ErrLost)
 	}
-	if s.kind == KindProcess && gone(s.pid) {
+	if s.targetGone() {
 		return fmt.Errorf("%s: %w", s.where, ErrExited)
 	}
 	text := oneLine(err.Error())

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -125,6 +127,34 @@ func TestEvalReadsValues(t *testing.T) {
 	}
 	if v := eval("len(main.global.jobs) + 40", Load{}); v.Text != "41" || v.Addr != 0 {
 		t.Errorf("len(main.global.jobs) + 40 = %+v", v)
+	}
+}
+
+func TestPackageVariablesOfACoreThatStoppedInC(t *testing.T) {
+	if _, err := exec.LookPath("gcc"); err != nil {
+		if os.Getenv("RTDBG_REQUIRE_ORACLES") != "" {
+			t.Fatal(err)
+		}
+		t.Skip("there is no C compiler to build a cgo program with")
+	}
+	c := start(t, "cgo")
+	live := attach(t, c)
+	path := filepath.Join(t.TempDir(), "core")
+	if err := live.Dump(testContext(t), path, nil); err != nil {
+		t.Fatal(err)
+	}
+	core, err := OpenCore(testContext(t), c.exe, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer core.Close()
+	for name, s := range map[string]*Session{"process": live, "core": core} {
+		if got, err := s.Address(testContext(t), "main.jobs", Scope{}); err != nil || got != c.addr("jobs") {
+			t.Errorf("main.jobs of the %s = %v, %v; the child printed %v", name, got, err, c.addr("jobs"))
+		}
+		if got, err := s.Symbol(testContext(t), "runtime.allgs"); err != nil || got == 0 {
+			t.Errorf("runtime.allgs of the %s = %v, %v", name, got, err)
+		}
 	}
 }
 
@@ -261,7 +291,7 @@ func TestTargetDescribesTheProcess(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got.Kind != KindProcess || got.State != StateStopped || got.Recorded || got.PID != c.pid() ||
-				got.Executable != c.exe || got.GoVersion != c.vars["version"] || got.Backend != "native" || got.Delve != "1.27.2" {
+				got.Executable != c.exe || got.GoVersion != c.vars["version"] || got.Backend != "native" || got.GOARCH != runtime.GOARCH || got.Delve != "1.27.2" {
 				t.Errorf("Target = %+v", got)
 			}
 			if !strings.HasPrefix(got.Command, c.exe) || !strings.Contains(got.Command, "an argument") {

@@ -35,6 +35,8 @@ type Target struct {
 	Command string
 	// GoVersion is the version that built it, "go1.26.8".
 	GoVersion string
+	// GOARCH is the target's architecture, "amd64" or "arm64".
+	GOARCH string
 	// BuildID is the GNU build id in hexadecimal.
 	BuildID string
 	// Images are the shared libraries, without the executable.
@@ -74,7 +76,7 @@ func (s *Session) describeFile(t *Target) {
 		// The link works for a file that was replaced or deleted since.
 		path = fmt.Sprintf("/proc/%d/exe", s.pid)
 	}
-	t.BuildID = buildIDOf(path)
+	t.BuildID, t.GOARCH = buildIDOf(path), goarchOf(path)
 	if t.GoVersion == "" {
 		t.GoVersion = goVersionOf(path)
 	}
@@ -102,10 +104,26 @@ func (s *Session) describeProcess(ctx context.Context, t *Target) error {
 	return nil
 }
 
+// remoteArch tells the architecture by the registers of the current thread.
+func (s *Session) remoteArch(ctx context.Context) (string, error) {
+	out, err := call[rpc2.ListRegistersOut](ctx, s, "ListRegisters", rpc2.ListRegistersIn{})
+	if err != nil {
+		return "", err
+	}
+	if a := archOf(out.Regs); a != nil {
+		return a.Name, nil
+	}
+	return "", nil
+}
+
 // describeRemote asks the server for what a file on its host would tell. Delve
 // gives the build id of the image in which the current thread stands, which is
 // the executable for certain only where there is no other image.
 func (s *Session) describeRemote(ctx context.Context, t *Target) error {
+	var err error
+	if t.GOARCH, err = s.remoteArch(ctx); err != nil {
+		return err
+	}
 	if t.GoVersion == "" {
 		v, err := s.eval(ctx, "runtime.buildVersion", Scope{}, &api.LoadConfig{MaxStringLen: 64})
 		switch {

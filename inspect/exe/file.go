@@ -14,6 +14,10 @@ import (
 	"rtdbg/inspect/arch"
 )
 
+// maxSegments is far above the number of program headers of any real
+// executable, about ten.
+const maxSegments = 1024
+
 // ErrNotGo is the cause of Open's error for an executable that no Go
 // toolchain linked.
 var ErrNotGo = errors.New("not a Go program")
@@ -88,6 +92,9 @@ func newFile(m *Mapped) (*File, error) {
 	segs, err := ParseSegments(m.Bytes, h)
 	if err != nil {
 		return nil, err
+	}
+	if len(segs) > maxSegments {
+		return nil, fmt.Errorf("is damaged: it has %d program headers", len(segs))
 	}
 	for i, s := range segs {
 		if s.Type == elf.PT_LOAD && s.Vaddr+s.Memsz < s.Vaddr {

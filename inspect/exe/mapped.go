@@ -19,6 +19,8 @@ type Mapped struct {
 	Bytes []byte
 	// ModTime is the time of the file's last modification when it was opened.
 	ModTime time.Time
+	// BirthTime is the time of the file's creation, zero if not known.
+	BirthTime time.Time
 }
 
 // Map maps the regular file at path. Its errors name the path.
@@ -53,7 +55,7 @@ func Map(path string) (*Mapped, error) {
 	if err != nil {
 		return nil, fmt.Errorf("map %s (%d bytes): %w", path, info.Size(), err)
 	}
-	return &Mapped{Path: path, Bytes: b, ModTime: info.ModTime()}, nil
+	return &Mapped{Path: path, Bytes: b, ModTime: info.ModTime(), BirthTime: birthTime(f)}, nil
 }
 
 // pathError shortens the messages of os: "open", "stat" and the like say

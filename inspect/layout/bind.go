@@ -177,7 +177,7 @@ func (b *binder) bindValue(typ reflect.Type, s span, dst uintptr, path string) e
 	case typ.Kind() == reflect.Struct:
 		st := b.t.Structs[s.typ]
 		if st == nil {
-			return fmt.Errorf("%s is a %v, not a struct", s.typ, b.t.kindOf(s.typ))
+			return fmt.Errorf("%s is %v, not a struct", s.typ, b.t.kindOf(s.typ))
 		}
 		return b.bindStruct(typ, st.Name, s.off, dst, path+".")
 	}
@@ -187,7 +187,7 @@ func (b *binder) bindValue(typ reflect.Type, s span, dst uintptr, path string) e
 // bindWords emits the ops for a header of n words.
 func (b *binder) bindWords(want kind, n uint64, s span, dst uintptr) error {
 	if k := b.t.kindOf(s.typ); k != want {
-		return fmt.Errorf("%s is a %v, not a %v", s.typ, k, want)
+		return fmt.Errorf("%s is %v, not %v", s.typ, k, want)
 	}
 	word := s.size / n
 	if word*n != s.size || (word != 4 && word != 8) {
@@ -202,7 +202,7 @@ func (b *binder) bindWords(want kind, n uint64, s span, dst uintptr) error {
 func (b *binder) bindArray(typ reflect.Type, s span, dst uintptr, path string) error {
 	n, elem, ok := b.t.arrayOf(s.typ)
 	if !ok {
-		return fmt.Errorf("%s is a %v, not an array", s.typ, b.t.kindOf(s.typ))
+		return fmt.Errorf("%s is %v, not an array", s.typ, b.t.kindOf(s.typ))
 	}
 	if n != uint64(typ.Len()) {
 		return fmt.Errorf("%s has %d elements, not %d", s.typ, n, typ.Len())
@@ -227,7 +227,7 @@ func (b *binder) bindScalar(typ reflect.Type, s span, dst uintptr) error {
 	s = b.t.unwrap(s)
 	k := b.t.kindOf(s.typ)
 	if !k.scalar() {
-		return fmt.Errorf("%s is a %v, which does not fit %v", s.typ, k, typ)
+		return fmt.Errorf("%s is %v, which does not fit %v", s.typ, k, typ)
 	}
 	o := op{src: uint32(s.off), dst: uint32(dst)}
 	switch typ.Kind() {

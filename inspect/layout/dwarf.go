@@ -26,11 +26,11 @@ type Want struct {
 // FromDWARF extracts what want names from an executable's DWARF, as written
 // by cmd/link since Go 1.18. A name that the executable does not have is left
 // out of the table: programs carry only the types that they use. The table's
-// Go is the compiler's version; GOOS, GOARCH, Source, WaitReasons and Strings
-// are the caller's to set, DWARF does not have them.
+// Go is the compiler's version, without experiments. GOOS, GOARCH, Source,
+// WaitReasons and Strings are the caller's to set: DWARF does not have them.
 //
-// One pass over the debug information is made, about 0.2 µs for each of its
-// entries.
+// Only the compile units of the packages that are named are read, and that of
+// package runtime, about 0.3 µs for each of their entries.
 func FromDWARF(d *dwarf.Data, want Want) (t *Table, err error) {
 	// debug/dwarf panics on some corrupt input.
 	defer func() {
@@ -63,6 +63,24 @@ func FromDWARF(d *dwarf.Data, want Want) (t *Table, err error) {
 	return x.t, nil
 }
 
+// packages returns the compile units to read: that of package runtime, in
+// which cmd/link puts all types, and those of the constants' and variables'
+// packages.
+func (w Want) packages() map[string]bool {
+	p := map[string]bool{"runtime": true}
+	for _, names := range [][]string{w.Consts, w.Vars} {
+		for _, name := range names {
+			dir := name[:strings.LastIndex(name, "/")+1]
+			pkg, _, _ := strings.Cut(name[len(dir):], ".")
+			p[dir+pkg] = true
+		}
+	}
+	return p
+}
+
+// maxPadding bounds the null entries after the last one of a unit.
+const maxPadding = 1 << 10
+
 // langGo is DW_LANG_Go.
 const langGo = 22
 
@@ -86,14 +104,15 @@ type extractor struct {
 	t        *Table
 }
 
-// scan walks the top level of every Go compile unit: cmd/link puts all types
-// in the unit of package runtime, but variables and constants in the unit of
-// their own package. It stores constants and returns the rest to resolve.
+// scan walks the top level of the compile units that have what is wanted. It
+// stores constants and returns the rest to resolve.
 func (x *extractor) scan(want Want) ([]root, error) {
 	structs, consts, vars := newMatcher(want.Structs), newMatcher(want.Consts), newMatcher(want.Vars)
+	packages := want.packages()
 	var roots []root
 	seen := map[string]bool{}
 	depth := 0
+	var last dwarf.Offset
 	for {
 		e, err := x.r.Next()
 		if err != nil {
@@ -102,13 +121,23 @@ func (x *extractor) scan(want Want) ([]root, error) {
 		if e == nil {
 			return roots, nil
 		}
-		switch {
-		case e.Tag == 0:
-			depth--
+		if e.Tag == 0 {
+			// debug/dwarf returns null entries without end for a number
+			// that the section cuts off.
+			if depth--; depth < -maxPadding {
+				return nil, errors.New("too many null entries")
+			}
 			continue
+		}
+		// A corrupt sibling attribute can lead SkipChildren backwards.
+		if e.Offset < last {
+			return nil, fmt.Errorf("entry 0x%x follows 0x%x", e.Offset, last)
+		}
+		last = e.Offset
+		switch {
 		case e.Tag == dwarf.TagCompileUnit:
 			depth = 0
-			if !x.unit(e) {
+			if !x.unit(e) || !packages[entryName(e)] {
 				x.r.SkipChildren()
 				continue
 			}
@@ -140,7 +169,7 @@ func (x *extractor) unit(e *dwarf.Entry) bool {
 	x.ptrSize = uint64(x.r.AddressSize())
 	producer, _ := e.Val(dwarf.AttrProducer).(string)
 	if v, ok := strings.CutPrefix(producer, "Go cmd/compile "); ok && x.t.Go == "" {
-		// "go1.26.8; regabi" or "go1.26.8 X:nogreenteagc; regabi".
+		// "go1.26.8; regabi". Experiments are not in it.
 		x.t.Go, _, _ = strings.Cut(v, ";")
 	}
 	return true

@@ -130,7 +130,7 @@ func TestFromDWARFGivesTheLayoutsThatReflectGives(t *testing.T) {
 			compareField(t, s, words[1:])
 		}
 	}
-	if structs < 20 || fields < 100 {
+	if structs < 20 || fields < 90 {
 		t.Errorf("only %d structs and %d fields were compared", structs, fields)
 	}
 }
@@ -141,7 +141,7 @@ func compareField(t *testing.T, s *layout.Struct, want []string) {
 	t.Helper()
 	for _, f := range s.Fields {
 		off, size := strconv.FormatUint(f.Off, 10), strconv.FormatUint(f.Size, 10)
-		if f.Name != want[2] || off != want[0] {
+		if f.Name != want[2] || off != want[0] || f.Name == "_" && f.Type != want[3] {
 			continue
 		}
 		if size != want[1] {

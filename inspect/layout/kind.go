@@ -24,9 +24,10 @@ const (
 	kindFloat
 )
 
-var kindNames = [...]string{"type of unknown kind", "bool", "signed integer", "unsigned integer", "pointer",
-	"string", "slice", "interface", "array", "struct", "floating-point number"}
+var kindNames = [...]string{"a type of unknown kind", "a bool", "a signed integer", "an unsigned integer", "a pointer",
+	"a string", "a slice", "an interface", "an array", "a struct", "a floating-point number"}
 
+// String returns the kind with its article.
 func (k kind) String() string { return kindNames[k] }
 
 func (k kind) scalar() bool {

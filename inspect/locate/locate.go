@@ -58,6 +58,7 @@ func variables() []variable {
 		{"runtime.mheap_", func(g *rt.Globals) *mem.Addr { return &g.MHeap }, (*finder).mheap, true},
 		{"runtime.memstats", func(g *rt.Globals) *mem.Addr { return &g.MemStats }, (*finder).memstats, true},
 		{"runtime.waitReasonStrings", func(g *rt.Globals) *mem.Addr { return &g.WaitReasonStrings }, (*finder).waitReasons, true},
+		{"runtime.debug", func(g *rt.Globals) *mem.Addr { return &g.Debug }, nil, true},
 		{"runtime.faketime", func(g *rt.Globals) *mem.Addr { return &g.Faketime }, nil, true},
 	}
 }

@@ -4,11 +4,13 @@ import (
 	"debug/elf"
 	"fmt"
 	"path/filepath"
+	"slices"
+	"sort"
 
 	"rtdbg/inspect/exe"
 )
 
-// maxImages bounds how many shared libraries a core can make us open.
+// maxImages bounds how many files a core can make us open.
 const maxImages = 256
 
 // image is an ELF file that the process had mapped, with its load bias.
@@ -186,14 +188,10 @@ func (c *Core) addOmitted(pieces []piece) []piece {
 	return pieces
 }
 
-// mapsAnyOf reports whether a range of the core lies in [start, end).
+// mapsAnyOf reports whether a segment of the core lies in [start, end).
 func (c *Core) mapsAnyOf(start, end Addr) bool {
-	for _, r := range c.ranges {
-		if r.Start < end && start < r.End {
-			return true
-		}
-	}
-	return false
+	i := sort.Search(len(c.loads), func(i int) bool { return c.loads[i].End > start })
+	return i < len(c.loads) && c.loads[i].Start < end
 }
 
 // libraries opens the files other than the executable that back read-only
@@ -201,16 +199,17 @@ func (c *Core) mapsAnyOf(start, end Addr) bool {
 // of their first page names.
 func (c *Core) libraries() map[string]image {
 	libs := make(map[string]image)
+	tried := make(map[string]bool)
 	exePath := c.exePath()
 	for _, l := range c.loads {
-		if l.avail == uint64(l.Size()) || l.Perm&PermWrite != 0 || l.File == "" || l.File == exePath {
+		if l.avail == l.Size() || l.Perm&PermWrite != 0 || l.File == "" || l.File == exePath {
 			continue
 		}
-		if _, seen := libs[l.File]; seen || len(libs) == maxImages {
+		if tried[l.File] || len(tried) == maxImages {
 			continue
 		}
-		img, ok := c.openLibrary(l.File)
-		if ok {
+		tried[l.File] = true
+		if img, ok := c.openLibrary(l.File); ok {
 			libs[l.File] = img
 			c.images = append(c.images, img.file)
 		}
@@ -221,24 +220,22 @@ func (c *Core) libraries() map[string]image {
 // openLibrary opens the file at path if it is the one that the process had
 // mapped: by path alone it may be another version, or another machine's.
 func (c *Core) openLibrary(path string) (image, bool) {
-	for i := range c.notes.files {
-		f := &c.notes.files[i]
-		if f.path != path || f.off != 0 {
-			continue
-		}
-		inCore, ok := c.imageInCore(f.start)
-		if !ok {
-			return image{}, false
-		}
-		file, err := exe.OpenImage(path)
-		if err != nil {
-			return image{}, false
-		}
-		if compareIDs(inCore.ids, file.BuildIDs()).Verdict != Match {
-			file.Close()
-			return image{}, false
-		}
-		return image{file, uint64(f.start) - imageStart(file.Segments())}, true
+	i := slices.IndexFunc(c.notes.files, func(f mappedFile) bool { return f.path == path && f.off == 0 })
+	if i < 0 {
+		return image{}, false
 	}
-	return image{}, false
+	base := c.notes.files[i].start
+	inCore, ok := c.imageInCore(base)
+	if !ok {
+		return image{}, false
+	}
+	file, err := exe.OpenImage(path)
+	if err != nil {
+		return image{}, false
+	}
+	if compareIDs(inCore.ids, file.BuildIDs()).Verdict != Match {
+		file.Close()
+		return image{}, false
+	}
+	return image{file, uint64(base) - imageStart(file.Segments())}, true
 }

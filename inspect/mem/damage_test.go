@@ -2,6 +2,7 @@ package mem
 
 import (
 	"bytes"
+	"debug/elf"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -166,9 +167,22 @@ func exercise(c *Core) {
 }
 
 func FuzzOpenCore(f *testing.F) {
-	f.Add(coreSpec{machine: 62, typ: 4, data: pattern(64)}.bytes())
-	f.Add(coreSpec{machine: 62, typ: 4, data: pattern(64), notes: note("CORE", noteFILE, make([]byte, 64))}.bytes())
-	f.Add(coreSpec{machine: 183, typ: 4, notes: note("CORE", 1, make([]byte, 400)), countInSection: true}.bytes())
+	loads := []elf.Prog64{{Vaddr: 0x10000, Filesz: 16, Memsz: 0x2000}, {Vaddr: 0x12000, Off: 16, Filesz: 8, Memsz: 8}}
+	files := make([]byte, 16+24, 64)
+	files[0], files[1], files[9], files[17], files[18], files[26] = 1, 0, 0x10, 0, 1, 1
+	files = append(files, "/nowhere\x00"...)
+	auxv := make([]byte, 32)
+	auxv[0], auxv[10] = byte(AuxPhdr), 1
+	for _, n := range [][]byte{
+		note("CORE", notePRSTATUS, make([]byte, 392)), note("CORE", noteFILE, files), note("CORE", noteAUXV, auxv),
+		note("CORE", notePRPSINFO, make([]byte, 136)), note("CORE", noteSIGINFO, make([]byte, 128)),
+		note("Delve Header", 1, []byte("linux/amd64\nEntry Point: 0x10000\n")), note("", noteDelveThread, make([]byte, 80)),
+	} {
+		for _, machine := range []elf.Machine{elf.EM_X86_64, elf.EM_AARCH64} {
+			f.Add(coreSpec{machine: machine, typ: elf.ET_CORE, data: pattern(64), notes: n, loads: loads}.bytes())
+			f.Add(coreSpec{machine: machine, typ: elf.ET_CORE, notes: n, loads: loads, countInSection: true}.bytes())
+		}
+	}
 	path := filepath.Join(f.TempDir(), "core")
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if err := os.WriteFile(path, b, 0o600); err != nil {

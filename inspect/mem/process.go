@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"rtdbg/inspect/exe"
 )
@@ -55,10 +56,16 @@ func (p *Process) openError(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("process %d: no such process", p.pid)
+	case errors.Is(err, syscall.ESRCH):
+		return p.noMemory()
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("process %d: reading its memory is not permitted: it needs the process's user%s, or root (CAP_SYS_PTRACE)", p.pid, yamaHint())
 	}
 	return fmt.Errorf("process %d: %w", p.pid, err)
+}
+
+func (p *Process) noMemory() error {
+	return fmt.Errorf("process %d has no memory: it has exited, or is a kernel thread", p.pid)
 }
 
 // yamaHint tells about the Yama restriction where that is in force.
@@ -81,7 +88,7 @@ func (p *Process) readMaps() error {
 		return fmt.Errorf("process %d: %w", p.pid, err)
 	}
 	if len(p.ranges) == 0 {
-		return fmt.Errorf("process %d has no memory: it has exited, or is a kernel thread", p.pid)
+		return p.noMemory()
 	}
 	b, err := os.ReadFile(p.proc("auxv"))
 	if err != nil {

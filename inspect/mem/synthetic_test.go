@@ -97,8 +97,10 @@ func pattern(n int) []byte {
 	return b
 }
 
-func TestViewsCrossSegments(t *testing.T) {
-	data := pattern(0x4000)
+// oddSegments is a core with segments in all positions to each other.
+func oddSegments(t *testing.T) (c *Core, data []byte) {
+	t.Helper()
+	data = pattern(0x4000)
 	rw := uint32(elf.PF_R | elf.PF_W)
 	c, err := coreSpec{machine: elf.EM_X86_64, typ: elf.ET_CORE, data: data, loads: []elf.Prog64{
 		{Vaddr: 0x10000, Off: 0, Filesz: 0x1000, Memsz: 0x1000, Flags: rw},
@@ -111,6 +113,11 @@ func TestViewsCrossSegments(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return c, data
+}
+
+func TestViewsCrossSegments(t *testing.T) {
+	c, data := oddSegments(t)
 	for _, tt := range []struct {
 		addr    Addr
 		n       int
@@ -147,6 +154,10 @@ func TestViewsCrossSegments(t *testing.T) {
 			t.Errorf("View of %s allocates %v times", name, allocs)
 		}
 	}
+}
+
+func TestPresentListsWhatCanBeRead(t *testing.T) {
+	c, _ := oddSegments(t)
 	wantPresent := []Range{
 		{Start: 0x10000, End: 0x11000}, {Start: 0x11000, End: 0x12000}, {Start: 0x12000, End: 0x13000},
 		{Start: 0x13000, End: 0x13800}, {Start: 0x20000, End: 0x20800},

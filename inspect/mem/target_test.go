@@ -215,6 +215,16 @@ func openCore(t testing.TB, core, executable string) *Core {
 	return c
 }
 
+func openProcess(t testing.TB, pid int) *Process {
+	t.Helper()
+	p, err := OpenProcess(pid)
+	if err != nil {
+		t.Skipf("cannot read the target: %v", err)
+	}
+	t.Cleanup(func() { p.Close() })
+	return p
+}
+
 // checkCells compares m with what the target printed.
 func checkCells(t *testing.T, m Memory, cells []cell) {
 	t.Helper()
@@ -242,15 +252,18 @@ type capture struct {
 	exe, core string
 	cells     []cell
 	pid       int
-	before    time.Time
+	// the capture happened between these
+	before, after time.Time
 }
 
 // makeCore builds and starts a target and makes the kernel dump it.
 func makeCore(t testing.TB, cgo bool, buildArgs ...string) capture {
 	t.Helper()
-	s := capture{exe: buildTarget(t, cgo, buildArgs...), before: time.Now()}
+	s := capture{exe: buildTarget(t, cgo, buildArgs...)}
 	r := startTarget(t, s.exe, t.TempDir())
 	s.cells, s.pid = r.cells, r.cmd.Process.Pid
+	s.before = time.Now()
 	s.core = r.kernelCore(t)
+	s.after = time.Now()
 	return s
 }

@@ -16,6 +16,10 @@ type Line struct {
 	StartLine int
 	// Inlined says that the function has no physical frame here.
 	Inlined bool
+	// PC is the address of the instruction that has this position: for the
+	// innermost frame that given to Lines, for the others one that stands
+	// for the call.
+	PC mem.Addr
 }
 
 // Line returns the file and line of the instruction at pc
@@ -77,7 +81,7 @@ func (f *Func) Lines(pc mem.Addr) []Line {
 		file, line := f.Line(pc)
 		lines = append(lines, Line{
 			Func: call.name, ID: call.id, File: file, Line: line,
-			StartLine: int(call.startLine), Inlined: true,
+			StartLine: int(call.startLine), Inlined: true, PC: pc,
 		})
 		pc = f.Entry + mem.Addr(call.parentPC)
 	}
@@ -86,7 +90,7 @@ func (f *Func) Lines(pc mem.Addr) []Line {
 
 func (f *Func) own(pc mem.Addr) Line {
 	file, line := f.Line(pc)
-	return Line{Func: f.Name, ID: f.ID, File: file, Line: line, StartLine: int(f.StartLine)}
+	return Line{Func: f.Name, ID: f.ID, File: file, Line: line, StartLine: int(f.StartLine), PC: pc}
 }
 
 // inlinedCall is runtime.inlinedCall, an entry of FUNCDATA_InlTree.

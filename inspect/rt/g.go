@@ -229,3 +229,17 @@ func (r *Runtime) IdleInSynctest(g *G) bool {
 	}
 	return false
 }
+
+// TracebackLabels reads the GODEBUG setting tracebacklabels (runtime.debug,
+// runtime1.go; since Go 1.26); ok is false where it was not found.
+func (r *Runtime) TracebackLabels() (on, ok bool) {
+	off, size, err := r.Layout.Offset("runtime.debug", "tracebacklabels")
+	if err != nil || size < 4 || r.Globals.Debug == 0 {
+		return false, false
+	}
+	var b [4]byte
+	if err := r.Mem.ReadAt(b[:], r.Globals.Debug+mem.Addr(off)); err != nil {
+		return false, false
+	}
+	return r.Arch.Order.Uint32(b[:]) == 1, true
+}

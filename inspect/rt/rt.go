@@ -20,7 +20,7 @@ import (
 type Globals struct {
 	AllGs, AllP, AllM, Sched, SemTable, MHeap, MemStats mem.Addr
 	FirstModuleData, WaitReasonStrings, BuildVersion    mem.Addr
-	Faketime                                            mem.Addr
+	Faketime, Debug                                     mem.Addr
 }
 
 // Runtime reads one stopped instant of one target's runtime.

@@ -36,7 +36,12 @@ func (u *Unwinder) AppendArgs(dst []byte, t Trace, f *Frame) []byte {
 	if info == nil || f.Phys >= len(t.Stack.Frames) {
 		return dst
 	}
-	live := u.argLiveness(t.Stack.Frames[f.Phys].PCInfo)
+	pc := t.Stack.Frames[f.Phys].SymPC()
+	if u.syms.table.Minor() < 21 {
+		// gentraceback had stepped out of the functions inlined.
+		pc = f.Line.PC
+	}
+	live := u.argLiveness(f.Fn, pc)
 	argp := f.FP + mem.Addr(u.syms.arch.MinFrameSize)
 	start, slot := true, byte(0)
 	for i := 0; i < len(info); i++ {
@@ -103,16 +108,16 @@ func (l argLiveness) is(off, slot byte) bool {
 	return l.bits[slot/8]&(1<<(slot%8)) != 0
 }
 
-func (u *Unwinder) argLiveness(p *PCInfo) argLiveness {
+func (u *Unwinder) argLiveness(f *pcln.Func, pc mem.Addr) argLiveness {
 	l := argLiveness{from: 0xff}
-	info := u.funcDataBytes(p.Func, pcln.FuncDataArgLiveInfo)
+	info := u.funcDataBytes(f, pcln.FuncDataArgLiveInfo)
 	if info == nil {
 		return l
 	}
 	l.from = info[0]
 	// The index is the offset of the bitmap in the info.
-	if i := p.Func.PCData(pcln.PCDataArgLiveIndex, p.SymPC()); i > 0 {
-		b, err := u.syms.mem.View(p.Func.FuncData(pcln.FuncDataArgLiveInfo)+mem.Addr(i), 32)
+	if i := f.PCData(pcln.PCDataArgLiveIndex, pc); i > 0 {
+		b, err := u.syms.mem.View(f.FuncData(pcln.FuncDataArgLiveInfo)+mem.Addr(i), 32)
 		if err == nil {
 			l.bits = b
 		}

@@ -1,6 +1,9 @@
 package stack
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -59,6 +62,46 @@ func checkParked(t *testing.T, p *process) {
 	}
 }
 
+// checkStackAll compares with what runtime.Stack(buf, true) said in the target:
+// the frames that lower levels of GOTRACEBACK show.
+func checkStackAll(t *testing.T, p *process) {
+	text, err := os.ReadFile(filepath.Join(filepath.Dir(p.c.Core), "stack.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, gs, n := p.syms.NewUnwinder(), p.allgs(), 0
+	blocks := strings.Split(strings.TrimSpace(string(text)), "\n\n")
+	for _, block := range blocks[1:] { // the first is the one that asked
+		var id int64
+		head, want, _ := strings.Cut(block+"\n", "\n")
+		if _, err := fmt.Sscanf(head, "goroutine %d [", &id); err != nil {
+			t.Fatalf("header %q: %v", head, err)
+		}
+		g, ok := gs[id]
+		if !ok || p.syms.IsSystem(g.startpc, false) {
+			t.Errorf("goroutine %d: in allgs %v, system", id, ok)
+			continue
+		}
+		delete(gs, id)
+		n++
+		tr := u.Unwind(g.start)
+		got := u.AppendText(nil, tr, LevelAll)
+		got = p.syms.AppendCreatedBy(got, g.gopc, uint64(g.parent), LevelAll)
+		if d := diffLine(string(got), want); d != "" {
+			t.Errorf("goroutine %d:\n%s", id, d)
+		}
+	}
+	if n < 25 {
+		t.Errorf("only %d goroutines compared", n)
+	}
+	for id, g := range gs {
+		f := p.syms.StartFunc(g.startpc)
+		if id != 1 && f.Name != "main.main.gowrap1" && !strings.HasPrefix(f.Name, "main.spin") && !strings.HasPrefix(f.Name, "main.main.") && !p.syms.IsSystem(g.startpc, false) {
+			t.Errorf("goroutine %d that starts at %s is left out by the runtime", id, f.Name)
+		}
+	}
+}
+
 // checkRunning compares the stacks that a signal interrupted, each printed by
 // its own M: those of goroutines and those of idle Ms. It returns how many
 // there were of each.
@@ -83,7 +126,7 @@ func checkRunning(t *testing.T, p *process) (user, system int) {
 			user++
 		} else {
 			system++
-			g = p.g(p.field(m, "runtime.m", "g0"))
+			g = goroutine{} // the bounds of C's stacks are not exact
 		}
 		tr := u.Unwind(Start{
 			PC: mem.Addr(regs.PC), SP: mem.Addr(regs.SP), LR: mem.Addr(regs.LR),
@@ -93,7 +136,9 @@ func checkRunning(t *testing.T, p *process) (user, system int) {
 		if ok && want.ID != 1 {
 			got = p.syms.AppendCreatedBy(got, g.gopc, uint64(g.parent), LevelSystem)
 		}
-		if !strings.Contains(p.c.Text, "]:\n"+string(got)+"\n") {
+		// What follows is a blank line, or the registers.
+		_, rest, found := strings.Cut(p.c.Text, "]:\n"+string(got))
+		if !found || rest[0] != '\n' && !strings.HasPrefix(rest, "rax ") {
 			t.Errorf("M %d goroutine %d (%v), not in the crash text:\n%s", s.M, want.ID, tr.Err, got)
 		}
 	}
@@ -128,19 +173,20 @@ func TestShapesMatchCrashText(t *testing.T) {
 		if _, n := checkRunning(t, p); n < 1 {
 			t.Error("no system stack compared")
 		}
+		checkStackAll(t, p)
 		checkHeapDump(t, p)
 		checkPointers(t, p)
+		checkElision(t, p)
 	})
 }
 
-// TestRunningGoroutineMatchesCrashText compares a goroutine that cannot be
-// preempted, so that a signal finds it in the middle of its code.
+// TestRunningGoroutineMatchesCrashText compares a goroutine that a signal
+// finds in the middle of its code.
 func TestRunningGoroutineMatchesCrashText(t *testing.T) {
 	forVersions(t, func(t *testing.T, version string) {
-		o := target.Options{Args: []string{"one"}, Env: []string{"GODEBUG=asyncpreemptoff=1", "GOMAXPROCS=2"}}
-		p := open(t, target.Start(t, buildShapes(t, version), o).Crash())
-		if n, _ := checkRunning(t, p); n < 1 {
-			t.Error("no running goroutine compared")
+		p := open(t, target.Start(t, buildShapes(t, version), target.Options{Args: []string{"spin"}}).Crash())
+		if n, _ := checkRunning(t, p); n != 1 {
+			t.Errorf("%d running goroutines compared, want 1", n)
 		}
 	})
 }
@@ -155,6 +201,51 @@ func TestBuildModesMatchCrashText(t *testing.T) {
 			checkParked(t, p)
 			checkRunning(t, p)
 			checkHeapDump(t, p)
+		})
+	}
+}
+
+// checkElision unwinds with a lower MaxFrames: the text stays the same, for the
+// frames that it elides are missing.
+func checkElision(t *testing.T, p *process) {
+	u, small, n := p.syms.NewUnwinder(), p.syms.NewUnwinder(), 0
+	small.maxFrames, small.outers = 250, 110
+	for id, g := range p.allgs() {
+		whole, part := u.Unwind(g.start), small.Unwind(g.start)
+		if len(whole.Stack.Frames) <= small.maxFrames {
+			if whole.Stack != part.Stack {
+				t.Errorf("goroutine %d: equal stacks are two values", id)
+			}
+			continue
+		}
+		n++
+		if got := len(part.Stack.Frames) + part.Stack.Elided; got != len(whole.Stack.Frames) || len(part.Stack.Frames) != small.maxFrames {
+			t.Errorf("goroutine %d: %d frames with those elided, want %d", id, got, len(whole.Stack.Frames))
+		}
+		want := string(u.AppendText(nil, whole, LevelSystem))
+		if d := diffLine(string(small.AppendText(nil, part, LevelSystem)), want); d != "" {
+			t.Errorf("goroutine %d:\n%s", id, d)
+		}
+	}
+	if n == 0 {
+		t.Error("no deep stack")
+	}
+}
+
+// TestCgoMatchesCrashText compares a program with C threads and C stacks.
+func TestCgoMatchesCrashText(t *testing.T) {
+	for _, s := range []target.Spec{
+		{Program: "waits", Cgo: true},
+		{Program: "waits", Cgo: true, BuildMode: "pie"},
+		{Program: "waits", Race: true},
+	} {
+		t.Run(fmt.Sprintf("pie=%v,race=%v", s.BuildMode != "", s.Race), func(t *testing.T) {
+			if testing.Short() && (s.Race || s.BuildMode != "") {
+				t.Skip("only the plain build in short mode")
+			}
+			p := open(t, target.Take(t, s, target.Options{}, target.Kernel))
+			checkParked(t, p)
+			checkRunning(t, p)
 		})
 	}
 }

@@ -93,13 +93,11 @@ func (t Trace) eachUser(yield func(*Frame) bool) bool {
 	return any
 }
 
-// The number of frames that the runtime prints of a deep stack
-// (runtime.tracebackInnerFrames and tracebackOuterFrames, since Go 1.21), and
-// before that the innermost ones only (_TracebackMaxFrames).
+// The number of logical frames that the runtime prints of a deep stack
+// (runtime.tracebackInnerFrames and tracebackOuterFrames, since Go 1.21).
 const (
-	innerFrames    = 50
-	outerFrames    = 50
-	maxFramesPre21 = 100
+	innerFrames = 50
+	outerFrames = 50
 )
 
 // AppendText appends the lines that the runtime prints for t, without the
@@ -107,28 +105,45 @@ const (
 // reads the arguments from the target; an argument that cannot be read is
 // printed as "?".
 func (u *Unwinder) AppendText(dst []byte, t Trace, level int) []byte {
-	total := t.Stack.ElidedLogical
-	t.EachShown(level, func(*Frame) bool { total++; return true })
-	inner, outer := innerFrames, outerFrames
 	if u.syms.table.Minor() < 21 {
-		inner, outer = maxFramesPre21, 0
+		return u.appendTextPre21(dst, t, level)
 	}
-	// Count from the end, so that frames missing in the middle count.
-	held, n := total-t.Stack.ElidedLogical, 0
+	held := 0
+	t.EachShown(level, func(*Frame) bool { held++; return true })
+	elided := held + t.Stack.ElidedLogical - innerFrames - outerFrames
+	n := 0
 	t.EachShown(level, func(f *Frame) bool {
 		n++
 		switch {
-		case n <= inner || held-n < outer:
+		case n <= innerFrames || n > held-outerFrames:
 			dst = u.appendFrame(dst, t, f, level)
-		case n == inner+1 && outer == 0:
-			dst = append(dst, "...additional frames elided...\n"...)
-		case n == inner+1:
+		case n == innerFrames+1:
 			dst = append(dst, "..."...)
-			dst = strconv.AppendInt(dst, int64(total-inner-outer), 10)
+			dst = strconv.AppendInt(dst, int64(elided), 10)
 			dst = append(dst, " frames elided...\n"...)
 		}
 		return true
 	})
+	return dst
+}
+
+// appendTextPre21 prints the 100 innermost physical frames and says that
+// there are more if these are as many lines, whether there are more or not
+// (runtime.traceback1 and _TracebackMaxFrames before Go 1.21).
+func (u *Unwinder) appendTextPre21(dst []byte, t Trace, level int) []byte {
+	const maxFrames = 100
+	n := 0
+	t.EachShown(level, func(f *Frame) bool {
+		if f.Phys >= maxFrames {
+			return false
+		}
+		n++
+		dst = u.appendFrame(dst, t, f, level)
+		return true
+	})
+	if n == maxFrames {
+		dst = append(dst, "...additional frames elided...\n"...)
+	}
 	return dst
 }
 

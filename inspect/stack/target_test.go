@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -51,12 +52,15 @@ func buildShapes(t *testing.T, version string, flags ...string) string {
 	if err := os.CopyFS(src, os.DirFS(dir)); err != nil {
 		t.Fatal(err)
 	}
-	if minor := strings.Split(version+"..", ".")[1]; minor != "" {
-		if err := os.WriteFile(filepath.Join(src, "go.mod"), []byte("module shapes\n\ngo 1."+minor+"\n"), 0o644); err != nil {
+	minor := minorOf(t, version)
+	mod := fmt.Sprintf("module shapes\n\ngo 1.%d\n", minor)
+	if err := os.WriteFile(filepath.Join(src, "go.mod"), []byte(mod), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if minor >= 27 {
+		if err := os.Rename(filepath.Join(src, "go127.go.txt"), filepath.Join(src, "go127.go")); err != nil {
 			t.Fatal(err)
 		}
-	} else if err := os.WriteFile(filepath.Join(src, "go.mod"), []byte("module shapes\n\ngo 1.26\n"), 0o644); err != nil {
-		t.Fatal(err)
 	}
 	out := filepath.Join(src, "shapes")
 	cmd := exec.Command(goCmd, append(append([]string{"build", "-o", out}, flags...), ".")...)
@@ -66,6 +70,18 @@ func buildShapes(t *testing.T, version string, flags ...string) string {
 		t.Fatalf("build shapes with %s: %v\n%s", goCmd, err, b)
 	}
 	return out
+}
+
+// minorOf returns N of version go1.N.P, by default the running one.
+func minorOf(t *testing.T, version string) (minor int) {
+	t.Helper()
+	if version == "" {
+		version = runtime.Version()
+	}
+	if _, err := fmt.Sscanf(version, "go1.%d", &minor); err != nil {
+		t.Skipf("unreleased Go %s", version)
+	}
+	return minor
 }
 
 // process is a crashed target.
@@ -107,9 +123,7 @@ func open(t *testing.T, c *target.Capture) *process {
 	if p.bias, err = core.LoadBias(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := fmt.Sscanf(tab.Go[strings.Index(tab.Go, "go1."):], "go1.%d", &p.minor); err != nil {
-		t.Fatalf("version %q: %v", tab.Go, err)
-	}
+	p.minor = minorOf(t, tab.Go)
 	table, err := pcln.New(core, f.Arch, p.minor, []pcln.Module{p.module()})
 	if err != nil {
 		t.Fatal(err)

@@ -43,8 +43,10 @@ type Start struct {
 	PC, SP mem.Addr
 	// LR is the link register, g.sched.lr, on architectures that have one.
 	LR mem.Addr
-	// Lo and Hi bound the stack. When both are 0 the bounds are unknown and
-	// only memory ends the unwinding.
+	// Lo and Hi bound the stack, g.stack. When both are 0 the bounds are
+	// unknown and only memory ends the unwinding: give that for the g0 of
+	// a program with cgo, where the runtime's own frames lie above stack.hi,
+	// which it estimates.
 	Lo, Hi mem.Addr
 	// Trap says that PC comes from registers: it is the instruction to be
 	// executed next, not a return address (runtime.tracebacktrap).
@@ -192,7 +194,9 @@ func (u *Unwinder) resolve(c *cursor, innermost, syscall bool) error {
 func (u *Unwinder) next(c *cursor) error {
 	id := c.info.Func.ID
 	injected := id == pcln.FuncIDSigpanic || id == pcln.FuncIDAsyncPreempt || id == pcln.FuncIDDebugCallV2
-	caller := u.info(c.lr, injected)
+	// Before Go 1.21 only sigpanic counted as a trap in its caller.
+	trap := injected && (id == pcln.FuncIDSigpanic || u.syms.table.Minor() >= 21)
+	caller := u.info(c.lr, trap)
 	if caller == nil {
 		return fmt.Errorf("stack: %s called from %v: %w", c.info.Func.Name, c.lr, ErrUnknownPC)
 	}

@@ -98,9 +98,9 @@ func main() {
 	fmt.Println("const main.constSmall", constSmall)
 	fmt.Println("const main.constNeg", constNeg)
 	fmt.Println("const main.constTyped", constTyped)
-	fmt.Printf("var main.global %d %d\n", &global, unsafe.Sizeof(global))
-	fmt.Printf("var main.anon %d %d\n", &anon, unsafe.Sizeof(anon))
-	fmt.Printf("var main.reasons %d %d\n", &reasons, unsafe.Sizeof(reasons))
+	fmt.Printf("var main.global %d %d\n", uintptr(unsafe.Pointer(&global)), unsafe.Sizeof(global))
+	fmt.Printf("var main.anon %d %d\n", uintptr(unsafe.Pointer(&anon)), unsafe.Sizeof(anon))
+	fmt.Printf("var main.reasons %d %d\n", uintptr(unsafe.Pointer(&reasons)), unsafe.Sizeof(reasons))
 	fmt.Println("bytes", hex.EncodeToString(unsafe.Slice((*byte)(unsafe.Pointer(&global)), unsafe.Sizeof(global))))
 	for _, s := range reasons {
 		fmt.Printf("reason %q\n", s)

@@ -173,7 +173,7 @@ func reflected() {
 }
 
 func methodValue() {
-	f := reflect.ValueOf(methods{newInt("receiver")}).MethodByName("Wait").Interface().(func(*int, string) (*int, int))
+	f := reflect.ValueOf(methods{new(int)}).MethodByName("Wait").Interface().(func(*int, string) (*int, int))
 	f(newInt("methodvalue"), "x")
 }
 
@@ -208,7 +208,7 @@ func starts() {
 	start(func() {
 		select {
 		case <-never:
-		case never <- 1:
+		case make(chan int) <- 1:
 		}
 	})
 	start(func() {
@@ -224,44 +224,57 @@ func starts() {
 	go (&base{9}).wait(4)
 }
 
+func init() { runtime.LockOSThread() } // main stays on the main thread
+
 func main() {
 	starts()
 	startVersion()
+	startGenericMethods()
 	done := make(chan bool)
 	arg := newInt("arg")
 	start(func() { pointers(arg, done) })
 	<-done
-	for parked() < goroutines {
+	for !parked() {
 		time.Sleep(time.Millisecond)
 	}
 	debug.FreeOSMemory()
-	if f, err := os.Create("heap.dump"); err == nil {
-		debug.WriteHeapDump(f.Fd())
-		f.Close()
+	// What the runtime says of them now is what it would say later.
+	f, err := os.Create("heap.dump")
+	if err != nil {
+		panic(err)
+	}
+	debug.WriteHeapDump(f.Fd())
+	f.Close()
+	buf := make([]byte, 1<<20)
+	if err := os.WriteFile("stack.txt", buf[:runtime.Stack(buf, true)], 0o600); err != nil {
+		panic(err)
 	}
 	fmt.Printf("goroutines=%d\n", goroutines)
-	// One that cannot be preempted (GODEBUG=asyncpreemptoff=1) takes its P.
-	spinners := runtime.GOMAXPROCS(0) + 2
+	// A test that is killed leaves nothing behind.
+	time.AfterFunc(2*time.Minute, func() { os.Exit(1) })
 	if len(os.Args) > 1 {
-		spinners = 1
+		// A signal to the process goes to the main thread: it finds this.
+		time.AfterFunc(50*time.Millisecond, func() { fmt.Println("ready") })
+		spin(1)
 	}
-	for i := 0; i < spinners; i++ {
+	for i := 0; i < runtime.GOMAXPROCS(0)+2; i++ {
 		go spin(i)
 	}
 	// Let some be preempted where they are.
 	time.Sleep(100 * time.Millisecond)
 	fmt.Println("ready")
-	time.Sleep(2 * time.Minute) // a test that is killed leaves nothing behind
+	<-never
 }
 
-// parked counts the goroutines that wait.
-func parked() (n int) {
+// parked reports whether all goroutines but this one have started and wait.
+func parked() bool {
 	buf := make([]byte, 1<<20)
-	for _, g := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+	all := strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n")
+	for _, g := range all[1:] {
 		head, _, _ := strings.Cut(g, "\n")
-		if !strings.Contains(head, "running") && !strings.Contains(head, "runnable") {
-			n++
+		if strings.Contains(head, "[running") || strings.Contains(head, "[runnable") {
+			return false
 		}
 	}
-	return n
+	return len(all) > goroutines
 }
