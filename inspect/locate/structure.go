@@ -181,8 +181,10 @@ func (f *finder) plausibleSched(s *rt.Sched) bool {
 	return counts && ids && ps && queue && flags
 }
 
-// allm finds runtime.allm: the pointer outside of sched that heads a list of
-// Ms with every thread of the target in it.
+// allm finds runtime.allm: of the pointers outside of sched that head a list of
+// Ms, the one whose list names the most threads of the target. Others lead into
+// the middle of the list. A thread that is being created has no M yet, or one
+// that does not know its id; a thread of C code has none at all.
 func (f *finder) allm() (mem.Addr, error) {
 	if err := f.load(); err != nil {
 		return 0, err
@@ -191,36 +193,41 @@ func (f *finder) allm() (mem.Addr, error) {
 	if s := f.RT.Layout.Structs["runtime.schedt"]; s != nil {
 		schedSize = mem.Addr(s.Size)
 	}
+	threads := make(map[uint64]bool, len(f.Threads))
+	for _, tid := range f.Threads {
+		threads[uint64(tid)] = true
+	}
+	best, found := 0, mem.Addr(0)
 	for i := 0; i+8 <= len(f.data); i += 8 {
 		head, at := f.word(i), f.base+mem.Addr(i)
 		if head < 4096 || head%8 != 0 || at >= f.g.Sched && at < f.g.Sched+schedSize {
 			continue
 		}
-		if f.headsAllMs(head) {
-			return at, nil
+		if n := f.namedThreads(head, threads); n > best {
+			best, found = n, at
 		}
 	}
-	return 0, nil
+	return found, nil
 }
 
-// headsAllMs reports whether a list of Ms from head names every thread.
-func (f *finder) headsAllMs(head mem.Addr) bool {
-	missing := make(map[uint64]bool, len(f.Threads))
-	for _, tid := range f.Threads {
-		missing[uint64(tid)] = true
-	}
+// namedThreads returns how many of the threads a list of Ms from head names, 0
+// if it is no such list.
+func (f *finder) namedThreads(head mem.Addr, threads map[uint64]bool) int {
 	seen := make(map[mem.Addr]bool)
+	named := 0
 	for a := head; a != 0; {
 		m, err := f.RT.ReadM(a)
 		if err != nil || seen[a] || m.G0 == 0 {
-			return false
+			return 0
 		}
 		if g0, err := f.RT.ReadG(m.G0); err != nil || g0.M != a {
-			return false
+			return 0
 		}
 		seen[a] = true
-		delete(missing, m.ProcID)
+		if threads[m.ProcID] {
+			named++
+		}
 		a = m.AllLink
 	}
-	return len(missing) == 0 && len(seen) > 0
+	return named
 }
