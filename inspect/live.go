@@ -81,9 +81,13 @@ func (p *Process) connect(ctx context.Context, addr string) error {
 	if err != nil {
 		return err
 	}
+	machine, ok := arch.ByName(t.GOARCH)
+	if !ok {
+		return fmt.Errorf("connect %s: rtdbg does not know the architecture %q of the target", addr, t.GOARCH)
+	}
 	read := func(b []byte, a mem.Addr) error { return p.session.ReadMemory(context.WithoutCancel(ctx), b, a) }
 	p.Mem = mem.NewPaged(read, "Delve server "+addr+" (ExamineMemory)")
-	tg := target{arch: hostArch(t), threads: threads, goVersion: t.GoVersion}
+	tg := target{arch: machine, threads: threads, goVersion: t.GoVersion}
 	tg.symbols = func(name string) (mem.Addr, bool) {
 		a, err := p.session.Symbol(ctx, name)
 		return a, err == nil && a != 0
@@ -99,14 +103,6 @@ func (p *Process) connect(ctx context.Context, addr string) error {
 	}
 	p.info.Now = p.now.Source
 	return p.open(ctx, tg)
-}
-
-// hostArch is the architecture of a server's target. Delve does not tell it;
-// rtdbg reads the memory of amd64 and arm64 targets by the Go version string
-// of the server's own platform.
-func hostArch(t *delve.Target) *arch.Arch {
-	a, _ := arch.ByName("amd64")
-	return a
 }
 
 // adoptExecutable uses the executable of a local server's process, so that its

@@ -163,20 +163,12 @@ func (a *Analyzer) limits(i int, o *object) []string {
 // verdict sums the wakers up.
 func (a *Analyzer) verdict(i int, ans *Answer, notes []string) {
 	byGoroutine := slices.ContainsFunc(ans.Wakers, func(w Waker) bool { return w.By == Goroutine })
-	switch {
-	case a.state[i] == live && byGoroutine:
-		ans.Verdict = Wakeable
-	case a.state[i] == live && len(ans.Wakers) > 0:
-		ans.Verdict = External
-	case a.state[i] == live:
-		ans.Verdict = Unknown
-	case a.state[i] == unsure:
-		ans.Verdict = Unknown
-	case byGoroutine:
-		ans.Verdict = Deadlock
+	others := slices.ContainsFunc(ans.Wakers, func(w Waker) bool { return w.By != Goroutine })
+	ans.Verdict = a.sum(i, byGoroutine, others)
+	switch ans.Verdict {
+	case Deadlock:
 		notes = append(notes, "every goroutine that can reach what it waits on is stuck as well")
-	default:
-		ans.Verdict = Never
+	case Never:
 		notes = append(notes, "nobody who can run can reach what it waits on")
 	}
 	notes = append(notes, a.notes...)
@@ -184,39 +176,34 @@ func (a *Analyzer) verdict(i int, ans *Answer, notes []string) {
 	ans.Note = strings.Join(slices.Compact(notes), "; ")
 }
 
-// candidates are the goroutines with a reference to o on their stack, grouped
-// by stack and frame.
-func (a *Analyzer) candidates(i int, o *object, on wait.On) []Waker {
-	type key struct {
-		shape any
-		frame int
-		exact bool
+// sum is the verdict on goroutine i, which has goroutines as candidates, or
+// other wakers, or none.
+func (a *Analyzer) sum(i int, byGoroutine, others bool) Verdict {
+	switch {
+	case a.state[i] == live && byGoroutine:
+		return Wakeable
+	case a.state[i] == live && others:
+		return External
+	case a.state[i] == live, a.state[i] == unsure:
+		return Unknown
+	case byGoroutine:
+		return Deadlock
 	}
-	groups := make(map[key]int)
-	var list []Waker
-	for _, r := range o.refs {
-		if r.g == i || !a.canWake(r.g, o) {
+	return Never
+}
+
+// candidates are the goroutines but i that can act on o, as groups.
+func (a *Analyzer) candidates(i int, o *object, on wait.On) []Waker {
+	groups := a.groups(o)
+	self := o.groupOf(i)
+	list := make([]Waker, 0, len(groups))
+	for j := range groups {
+		w := groups[j].waker(a, o, i, j == self)
+		if w.By == "" {
 			continue
 		}
-		g := &a.gs[r.g]
-		k := key{a.stacks.Shape(g), r.frame, r.exact}
-		at, ok := groups[k]
-		if !ok {
-			at = len(list)
-			groups[k] = at
-			list = append(list, Waker{By: Goroutine, Goid: g.Goid, How: how(on.Kind, on.Op), Object: &o.addr,
-				Certainty: Possible, Evidence: a.evidence(r, o)})
-		}
-		w := &list[at]
-		w.Count++
-		if len(w.Goids) < MaxGoids {
-			w.Goids = append(w.Goids, g.Goid)
-		}
-	}
-	for j := range list {
-		if list[j].Count == 1 {
-			list[j].Count, list[j].Goids = 0, nil
-		}
+		w.How = how(on.Kind, on.Op)
+		list = append(list, w)
 	}
 	return list
 }
@@ -290,8 +277,24 @@ func (a *Analyzer) index(goid uint64) (int, bool) {
 }
 
 // Verdict sums up the prospects of goroutine number i of the Input, as its
-// Answer does.
-func (a *Analyzer) Verdict(i int) Verdict { return a.Answer(i).Verdict }
+// Answer does, at less cost.
+func (a *Analyzer) Verdict(i int) Verdict {
+	g := &a.gs[i]
+	if s := a.rt.Status(g); s != rt.Waiting && s != rt.Leaked || a.wait.Class(g) != wait.ByGoroutine {
+		return a.Answer(i).Verdict
+	}
+	byGoroutine, others := false, false
+	for _, on := range a.on[i] {
+		others = others || on.Kind == wait.Bubble
+		if on.Addr == nil || a.objects[*on.Addr] == nil {
+			continue
+		}
+		o := a.objects[*on.Addr]
+		others = others || o.timer != nil && o.timer.When != 0
+		byGoroutine = byGoroutine || a.hasCandidate(o, i)
+	}
+	return a.sum(i, byGoroutine, others)
+}
 
 // Kind returns the kind of what goroutine number i waits on, "" for nothing.
 func (a *Analyzer) Kind(i int) wait.Kind {

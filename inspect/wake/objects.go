@@ -1,6 +1,8 @@
 package wake
 
 import (
+	"sync"
+
 	"rtdbg/inspect/heap"
 	"rtdbg/inspect/mem"
 	"rtdbg/inspect/rt"
@@ -25,6 +27,11 @@ type object struct {
 	// reached says that somebody who can run reaches the object, through
 	// the heap or package-level variables if not from his stack.
 	reached bool
+	// groups are the candidates among refs, computed when first asked for;
+	// able are their members in order of goroutines.
+	groupOnce sync.Once
+	groups    []group
+	able      []member
 	// timer fires into the channel; nil if there is none.
 	timer *rt.Timer
 }

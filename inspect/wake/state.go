@@ -43,12 +43,19 @@ func (a *Analyzer) spread(todo []int, s state) {
 			reach[r.g] = append(reach[r.g], o)
 		}
 	}
+	done := make(map[*object]int)
 	for len(todo) > 0 {
 		i := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
 		for _, o := range reach[i] {
+			// The first to come leaves out itself at most, the second sees
+			// to that: more have nothing left to do.
+			if done[o] >= 2 || !a.canWake(i, o) {
+				continue
+			}
+			done[o]++
 			for _, w := range o.waiters {
-				if w != i && a.state[w] < s && a.canWake(i, o) {
+				if w != i && a.state[w] < s {
 					a.state[w] = s
 					todo = append(todo, w)
 				}

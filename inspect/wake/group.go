@@ -1,0 +1,91 @@
+package wake
+
+import "slices"
+
+// group is the candidates of one object that have the same stack and refer to
+// the object from the same frame.
+type group struct {
+	// refs are the first of them, in order of goroutines, one more than an
+	// answer shows, so that a goroutine can be left out of its own answer.
+	refs []stackRef
+	// count is all of them.
+	count int
+}
+
+// groupKey is what the candidates of one group share.
+type groupKey struct {
+	shape any
+	frame int
+	exact bool
+}
+
+// groups returns the candidates of o, by group. It is computed once: many
+// goroutines wait on one object.
+func (a *Analyzer) groups(o *object) []group {
+	o.groupOnce.Do(func() {
+		index := make(map[groupKey]int)
+		for _, r := range o.refs {
+			if !a.canWake(r.g, o) {
+				continue
+			}
+			k := groupKey{a.stacks.Shape(&a.gs[r.g]), r.frame, r.exact}
+			at, ok := index[k]
+			if !ok {
+				at = len(o.groups)
+				index[k] = at
+				o.groups = append(o.groups, group{})
+			}
+			gr := &o.groups[at]
+			gr.count++
+			if len(gr.refs) <= MaxGoids {
+				gr.refs = append(gr.refs, r)
+			}
+			o.able = append(o.able, member{g: r.g, group: at})
+		}
+	})
+	return o.groups
+}
+
+// member is a candidate and the number of its group.
+type member struct{ g, group int }
+
+// groupOf returns the number of the group that goroutine i is in, -1 if it is
+// no candidate. The members are in order of goroutines.
+func (o *object) groupOf(i int) int {
+	at, ok := slices.BinarySearchFunc(o.able, i, func(m member, g int) int { return m.g - g })
+	if !ok {
+		return -1
+	}
+	return o.able[at].group
+}
+
+// hasCandidate reports whether a goroutine other than i can act on o.
+func (a *Analyzer) hasCandidate(o *object, i int) bool {
+	a.groups(o)
+	return len(o.able) > 1 || len(o.able) == 1 && o.able[0].g != i
+}
+
+// waker describes the group as a waker of goroutine i, which is left out of it
+// if it is a member itself; the zero Waker if nobody is left.
+func (gr *group) waker(a *Analyzer, o *object, i int, member bool) Waker {
+	w := Waker{By: Goroutine, Object: &o.addr, Certainty: Possible, Count: gr.count}
+	if member {
+		w.Count--
+	}
+	for _, r := range gr.refs {
+		if r.g == i || len(w.Goids) == MaxGoids {
+			continue
+		}
+		if w.Evidence == nil {
+			w.Goid, w.Evidence = a.gs[r.g].Goid, a.evidence(r, o)
+		}
+		w.Goids = append(w.Goids, a.gs[r.g].Goid)
+	}
+	switch w.Count {
+	case 0:
+		return Waker{}
+	case 1:
+		w.Count, w.Goids = 0, nil
+	}
+	return w
+}
