@@ -1,0 +1,3 @@
+module rtdbgtargets
+
+go 1.18
