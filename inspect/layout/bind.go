@@ -200,7 +200,7 @@ func (b *binder) bindWords(want kind, n uint64, s span, dst uintptr) error {
 }
 
 func (b *binder) bindArray(typ reflect.Type, s span, dst uintptr, path string) error {
-	n, elem, ok := b.t.arrayOf(s.typ)
+	n, elem, ok := b.t.Array(s.typ)
 	if !ok {
 		return fmt.Errorf("%s is %v, not an array", s.typ, b.t.kindOf(s.typ))
 	}

@@ -87,8 +87,10 @@ func (t *Table) kindOf(typ string) kind {
 	return kindUnknown
 }
 
-// arrayOf splits an array type into its length and its element type.
-func (t *Table) arrayOf(typ string) (n uint64, elem string, ok bool) {
+// Array splits an array type, as a Field or a Var spells it, into its length
+// and the type of its elements, whose size is that of the array divided by
+// the length. It follows named types: "runtime.semTable" since Go 1.19.
+func (t *Table) Array(typ string) (n uint64, elem string, ok bool) {
 	typ = t.underlying(typ)
 	length, elem, ok := strings.Cut(strings.TrimPrefix(typ, "["), "]")
 	if !ok || !strings.HasPrefix(typ, "[") {

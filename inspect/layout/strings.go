@@ -23,7 +23,7 @@ func (t *Table) ReadStrings(r mem.Reader, name string, bias uint64) ([]string, e
 	if !ok || v.Addr == 0 {
 		return nil, fmt.Errorf("%s: no address in %s", name, t.describe())
 	}
-	n, elem, ok := t.arrayOf(v.Type)
+	n, elem, ok := t.Array(v.Type)
 	if !ok || t.kindOf(elem) != kindString || n == 0 || n > maxStrings {
 		return nil, fmt.Errorf("%s: %s is not an array of strings", name, v.Type)
 	}

@@ -10,6 +10,7 @@ import (
 	"rtdbg/inspect/arch"
 	"rtdbg/inspect/internal/target"
 	"rtdbg/inspect/mem"
+	"rtdbg/inspect/pcln"
 )
 
 // diffLine returns the first line in which two texts differ.
@@ -165,6 +166,45 @@ func (p *process) interrupted(t *testing.T, u *Unwinder, s target.Section) (mem.
 	return m, regs, true
 }
 
+// checkFuncIDs compares the special functions with what their names say
+// (cmd/internal/objabi/funcid.go).
+func checkFuncIDs(t *testing.T, p *process) {
+	ids := map[string]pcln.FuncID{
+		"runtime.asyncPreempt": pcln.FuncIDAsyncPreempt, "runtime.goexit": pcln.FuncIDGoexit,
+		"runtime.gcBgMarkWorker": pcln.FuncIDGcBgMarkWorker, "runtime.gopanic": pcln.FuncIDGopanic,
+		"runtime.main": pcln.FuncIDRuntimeMain, "runtime.mcall": pcln.FuncIDMcall,
+		"runtime.morestack": pcln.FuncIDMorestack, "runtime.mstart": pcln.FuncIDMstart,
+		"runtime.panicwrap": pcln.FuncIDPanicwrap, "runtime.sigpanic": pcln.FuncIDSigpanic,
+		"runtime.systemstack": pcln.FuncIDSystemstack, "runtime.systemstack_switch": pcln.FuncIDSystemstackSwitch,
+		"runtime.cgocallback": pcln.FuncIDCgocallback,
+		"runtime.debugCallV2": pcln.FuncIDDebugCallV2, "runtime.abort": pcln.FuncIDAbort,
+		"runtime.runfinq": pcln.FuncIDRunFinalizers, "runtime.runFinalizers": pcln.FuncIDRunFinalizers,
+		"runtime.runCleanups": pcln.FuncIDRunCleanups, "runtime.corostart": pcln.FuncIDCorostart,
+		"runtime.gopark": pcln.FuncIDNormal, "main.main": pcln.FuncIDNormal,
+		"main.derived.wait": pcln.FuncIDWrapper, "main.(*value).wait": pcln.FuncIDWrapper,
+	}
+	if p.minor < 20 {
+		delete(ids, "runtime.systemstack_switch") // misspelt in Go 1.18
+	}
+	n := 0
+	for f := range p.syms.Table().All() {
+		if f.ID == pcln.FuncIDUnknown {
+			t.Errorf("%s has an unknown ID", f.Name)
+		}
+		// A wrapper between ABIs has the name of what it wraps.
+		want, ok := ids[f.Name]
+		if ok && (f.ID != pcln.FuncIDWrapper || !strings.HasPrefix(f.Name, "runtime.")) {
+			n++
+			if f.ID != want {
+				t.Errorf("%s has ID %d, want %d", f.Name, f.ID, want)
+			}
+		}
+	}
+	if n < 15 {
+		t.Errorf("only %d special functions", n)
+	}
+}
+
 func TestShapesMatchCrashText(t *testing.T) {
 	forVersions(t, func(t *testing.T, version string) {
 		c := target.Start(t, buildShapes(t, version), target.Options{}).Crash()
@@ -173,6 +213,7 @@ func TestShapesMatchCrashText(t *testing.T) {
 		if _, n := checkRunning(t, p); n < 1 {
 			t.Error("no system stack compared")
 		}
+		checkFuncIDs(t, p)
 		checkStackAll(t, p)
 		checkHeapDump(t, p)
 		checkPointers(t, p)

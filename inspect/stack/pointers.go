@@ -1,8 +1,10 @@
 package stack
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 
 	"rtdbg/inspect/mem"
@@ -40,7 +42,7 @@ func (u *Unwinder) FramePointers(t Trace, i int, visit func(Pointer)) error {
 	if i < 0 || i >= len(t.Stack.Frames) {
 		return fmt.Errorf("stack: no frame %d", i)
 	}
-	s := u.scan(t, visit)
+	s := u.newScan(t, 0, visit)
 	s.frame(i)
 	for _, o := range s.objects {
 		s.object(o, StackObject)
@@ -55,20 +57,14 @@ func (u *Unwinder) FramePointers(t Trace, i int, visit func(Pointer)) error {
 // of each g._defer, g.sched.ctxt. hi is the stack's upper bound. An error is
 // the first of those met; the scan goes on behind it.
 func (u *Unwinder) Pointers(t Trace, hi mem.Addr, roots []mem.Addr, visit func(Pointer)) error {
-	s := u.scan(t, nil)
-	s.visit = func(p Pointer) {
-		visit(p)
-		if p.Value >= t.SP && p.Value < hi {
-			s.enqueue(p.Value, p.Kind == Conservative)
-		}
-	}
+	s := u.newScan(t, hi, visit)
 	for _, r := range roots {
 		s.enqueue(r, false)
 	}
 	for i := range t.Stack.Frames {
 		s.frame(i)
 	}
-	sort.Slice(s.objects, func(i, j int) bool { return s.objects[i].at < s.objects[j].at })
+	slices.SortFunc(s.objects, func(a, b placed) int { return cmp.Compare(a.at, b.at) })
 	// Each object is scanned once, and by a precise pointer if there is one.
 	for len(s.precise)+len(s.guesses) > 0 {
 		kind, queue := StackObject, &s.precise
@@ -85,11 +81,15 @@ func (u *Unwinder) Pointers(t Trace, hi mem.Addr, roots []mem.Addr, visit func(P
 	return s.err
 }
 
-// scan is the state of one scan of a stack (runtime.stackScanState).
+// scan is the state of one scan of a stack (runtime.stackScanState). An
+// Unwinder keeps it for the memory of its slices.
 type scan struct {
-	u       *Unwinder
-	t       Trace
-	visit   func(Pointer)
+	u     *Unwinder
+	t     Trace
+	visit func(Pointer)
+	// hi is the stack's upper bound, 0 when pointers into the stack are not
+	// to be followed.
+	hi      mem.Addr
 	objects []placed
 	// precise and guesses are addresses on the stack still to look at.
 	precise, guesses []mem.Addr
@@ -104,12 +104,26 @@ type placed struct {
 	done  bool
 }
 
-func (u *Unwinder) scan(t Trace, visit func(Pointer)) *scan {
+// newScan resets u.scan.
+func (u *Unwinder) newScan(t Trace, hi mem.Addr, visit func(Pointer)) *scan {
 	u.win.reset(0)
 	if n := len(t.Stack.Frames); n > 0 {
 		u.win.reset(t.SP + mem.Addr(t.Stack.Frames[n-1].FP))
 	}
-	return &scan{u: u, t: t, visit: visit}
+	s := &u.scan
+	*s = scan{
+		u: u, t: t, visit: visit, hi: hi,
+		objects: s.objects[:0], precise: s.precise[:0], guesses: s.guesses[:0],
+	}
+	return s
+}
+
+// found visits a pointer, and notes where it points if that is the stack.
+func (s *scan) found(p Pointer) {
+	s.visit(p)
+	if p.Value >= s.t.SP && p.Value < s.hi {
+		s.enqueue(p.Value, p.Kind == Conservative)
+	}
 }
 
 func (s *scan) fail(err error) {
@@ -237,7 +251,7 @@ func (s *scan) words(frame int, a mem.Addr, n int, m *bitmap, kind PointerKind) 
 			continue
 		}
 		if w != 0 {
-			s.visit(Pointer{Slot: slot, Value: mem.Addr(w), Frame: frame, Kind: kind})
+			s.found(Pointer{Slot: slot, Value: mem.Addr(w), Frame: frame, Kind: kind})
 		}
 	}
 }

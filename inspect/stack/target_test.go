@@ -73,7 +73,7 @@ func buildShapes(t *testing.T, version string, flags ...string) string {
 }
 
 // minorOf returns N of version go1.N.P, by default the running one.
-func minorOf(t *testing.T, version string) (minor int) {
+func minorOf(t testing.TB, version string) (minor int) {
 	t.Helper()
 	if version == "" {
 		version = runtime.Version()
@@ -86,7 +86,7 @@ func minorOf(t *testing.T, version string) (minor int) {
 
 // process is a crashed target.
 type process struct {
-	t     *testing.T
+	t     testing.TB
 	c     *target.Capture
 	text  *target.CrashText
 	core  *mem.Core
@@ -97,7 +97,7 @@ type process struct {
 	syms  *Symbols
 }
 
-func open(t *testing.T, c *target.Capture) *process {
+func open(t testing.TB, c *target.Capture) *process {
 	t.Helper()
 	f, err := exe.Open(c.Exe)
 	if err != nil {

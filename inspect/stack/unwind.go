@@ -63,6 +63,7 @@ type Unwinder struct {
 	win    window
 	infos  infoCache
 	stacks map[uint64]*Stack // by hash, a cache of syms.stacks
+	scan   scan
 
 	frames            []Phys // of the stack in progress
 	maxFrames, outers int
