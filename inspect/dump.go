@@ -64,7 +64,7 @@ func (p *Process) appendGoroutine(b []byte, g *Goroutine, level int) []byte {
 // appendHeader appends what runtime.goroutineheader (traceback.go) prints.
 func (p *Process) appendHeader(b []byte, g *Goroutine, level int) []byte {
 	b = fmt.Appendf(b, "goroutine %d", g.Goid)
-	if level >= stack.LevelSystem && p.minor >= 23 {
+	if level >= stack.LevelSystem && p.minor >= 22 {
 		b = fmt.Appendf(b, " gp=%v", g.Addr)
 		if m, err := g.Thread(); err == nil && m != nil {
 			b = fmt.Appendf(b, " m=%d mp=%v", m.ID, m.Addr)

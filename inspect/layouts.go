@@ -37,7 +37,7 @@ func (p *Process) layouts(t target) (layouts, error) {
 	switch {
 	case dwarf != nil && builtin != nil:
 		p.compare(dwarf, builtin, match)
-		return layouts{complete(dwarf, builtin), minor}, nil
+		return layouts{complete(dwarf, builtin, match), minor}, nil
 	case dwarf != nil:
 		p.opts.verbosef("no built-in layouts to compare with: %v", terr)
 		return layouts{dwarf, minor}, nil
@@ -47,6 +47,8 @@ func (p *Process) layouts(t target) (layouts, error) {
 		if match.Quality != runtimeversions.Exact {
 			p.opts.warnf("layouts of %s are not built in (%s); trying those of %s", goVersion, match.Note, match.First)
 			builtin.Source += ", the nearest to " + goVersion
+			// Numbers of wait reasons move between versions.
+			builtin.WaitReasons, builtin.Strings = nil, nil
 		}
 		return layouts{builtin, minor}, nil
 	}
@@ -97,12 +99,11 @@ func (p *Process) compare(dwarf, builtin *layout.Table, match runtimeversions.Ma
 
 // complete adds to the DWARF's table what only the built-in table has: strings,
 // and the structures and constants that the program does not use itself.
-func complete(dwarf, builtin *layout.Table) *layout.Table {
-	if dwarf.WaitReasons == nil {
-		dwarf.WaitReasons = builtin.WaitReasons
-	}
-	if dwarf.Strings == nil {
-		dwarf.Strings = builtin.Strings
+// A table of another version lends constants only, which are stable, and the
+// structures of which the program has none.
+func complete(dwarf, builtin *layout.Table, match runtimeversions.Match) *layout.Table {
+	if match.Quality == runtimeversions.Exact {
+		dwarf.WaitReasons, dwarf.Strings = builtin.WaitReasons, builtin.Strings
 	}
 	for name, v := range builtin.Consts {
 		if _, ok := dwarf.Consts[name]; !ok {

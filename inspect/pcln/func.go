@@ -82,7 +82,8 @@ func (m *module) decode(i int) *Func {
 	return f
 }
 
-// nameAt mirrors moduledata.funcName.
+// nameAt mirrors moduledata.funcName, which takes offset 0 for no name: so the
+// first function of the text, the build ID, has none.
 func (m *module) nameAt(off uint32) string {
 	if off == 0 {
 		return ""

@@ -153,3 +153,27 @@ func FuzzCorruptSelf(f *testing.F) {
 		}
 	})
 }
+
+// TestTextSections maps offsets to code in two sections, as a large program
+// on ppc64 has it.
+func TestTextSections(t *testing.T) {
+	tab, err := New(bytesMem{0x10000, smallTable()}, amd64, 26, []Module{{
+		PCHeader: 0x10000, Text: 0x400000,
+		TextSects: []TextSect{{0, 32, 0x500000}, {32, 64, 0x600000}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pc, want := range map[mem.Addr]string{
+		0x500000: "main.f", 0x50001f: "main.f", 0x600000: "main.g", 0x60001f: "main.g",
+		0x4fffff: "", 0x500020: "", 0x5fffff: "", 0x600020: "", 0x400000: "",
+	} {
+		got := ""
+		if f := tab.Func(pc); f != nil {
+			got = f.Name
+		}
+		if got != want {
+			t.Errorf("Func(%v) = %q, want %q", pc, got, want)
+		}
+	}
+}

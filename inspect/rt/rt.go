@@ -256,11 +256,16 @@ func (r *Runtime) ReadString(s layout.String) (string, error) {
 	return string(b), nil
 }
 
-// readWaitReasons reads runtime.waitReasonStrings from the target, and falls
-// back to the table's copy when the variable is unknown or unreadable.
+// readWaitReasons reads runtime.waitReasonStrings from the target: the numbers
+// differ between versions, and the program's own strings are the truth. Where
+// the variable is unknown or unreadable the table's copy serves, which a table
+// of another version does not have.
 func (r *Runtime) readWaitReasons() []string {
 	n := len(r.Layout.WaitReasons)
-	if r.Globals.WaitReasonStrings == 0 || n == 0 {
+	if v, ok := r.Layout.Variable("runtime.waitReasonStrings"); ok && v.Size > 0 {
+		n = int(v.Size) / (2 * r.Arch.PtrSize)
+	}
+	if r.Globals.WaitReasonStrings == 0 || n == 0 || n > maxWaitReasons {
 		return r.Layout.WaitReasons
 	}
 	w, err := r.readWords(r.Globals.WaitReasonStrings, 2*n)
@@ -277,6 +282,10 @@ func (r *Runtime) readWaitReasons() []string {
 	}
 	return reasons
 }
+
+// maxWaitReasons is the number of values of the runtime's waitReason type, a
+// byte.
+const maxWaitReasons = 256
 
 // WaitReasons returns the wait reasons of this runtime, by number.
 func (r *Runtime) WaitReasons() []string { return r.waitReasons }

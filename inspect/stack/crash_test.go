@@ -225,7 +225,9 @@ func TestShapesMatchCrashText(t *testing.T) {
 // finds in the middle of its code.
 func TestRunningGoroutineMatchesCrashText(t *testing.T) {
 	forVersions(t, func(t *testing.T, version string) {
-		p := open(t, target.Start(t, buildShapes(t, version), target.Options{Args: []string{"spin"}}).Crash())
+		// It must not be preempted just when the signal arrives.
+		o := target.Options{Args: []string{"spin"}, Env: []string{"GODEBUG=asyncpreemptoff=1"}}
+		p := open(t, target.Start(t, buildShapes(t, version), o).Crash())
 		if n, _ := checkRunning(t, p); n != 1 {
 			t.Errorf("%d running goroutines compared, want 1", n)
 		}

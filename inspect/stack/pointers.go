@@ -37,7 +37,7 @@ type Pointer struct {
 // locals and arguments, and the pointers in all of the frame's stack objects,
 // whether something points to them or not. The words of a frame that has no
 // maps are all visited, as Conservative. An error says which of them could
-// not be read; the others were visited.
+// not be read; the others were visited. visit must not use u.
 func (u *Unwinder) FramePointers(t Trace, i int, visit func(Pointer)) error {
 	if i < 0 || i >= len(t.Stack.Frames) {
 		return fmt.Errorf("stack: no frame %d", i)
@@ -55,7 +55,7 @@ func (u *Unwinder) FramePointers(t Trace, i int, visit func(Pointer)) error {
 // those in the stack objects that are reached from these or from roots. roots
 // are values held elsewhere that may point into the stack: g._panic, the fn
 // of each g._defer, g.sched.ctxt. hi is the stack's upper bound. An error is
-// the first of those met; the scan goes on behind it.
+// the first of those met; the scan goes on behind it. visit must not use u.
 func (u *Unwinder) Pointers(t Trace, hi mem.Addr, roots []mem.Addr, visit func(Pointer)) error {
 	s := u.newScan(t, hi, visit)
 	for _, r := range roots {

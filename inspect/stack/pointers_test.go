@@ -22,6 +22,58 @@ type dumpedFrame struct {
 	slots            []mem.Addr
 }
 
+// dumpReader reads the fields of a heap dump.
+type dumpReader struct {
+	t *testing.T
+	r *bufio.Reader
+}
+
+func (d dumpReader) num() uint64 {
+	v, err := binary.ReadUvarint(d.r)
+	if err != nil {
+		d.t.Fatalf("heap dump: %v", err)
+	}
+	return v
+}
+
+func (d dumpReader) addr() mem.Addr { return mem.Addr(d.num()) }
+
+func (d dumpReader) skip(nums int) {
+	for range nums {
+		d.num()
+	}
+}
+
+// bytes skips a string or block and returns its length.
+func (d dumpReader) bytes() uint64 {
+	n, err := io.CopyN(io.Discard, d.r, int64(d.num()))
+	if err != nil {
+		d.t.Fatalf("heap dump: %v", err)
+	}
+	return uint64(n)
+}
+
+// fields returns the offsets of a list of pointers.
+func (d dumpReader) fields() (offs []mem.Addr) {
+	for d.num() != 0 {
+		offs = append(offs, d.addr())
+	}
+	return offs
+}
+
+func (d dumpReader) frame() dumpedFrame {
+	f := dumpedFrame{sp: d.addr()}
+	d.skip(2) // depth, callee's SP
+	f.size = d.bytes()
+	d.skip(1) // entry
+	f.pc, f.continpc = d.addr(), d.addr()
+	d.bytes() // name
+	for _, off := range d.fields() {
+		f.slots = append(f.slots, f.sp+off)
+	}
+	return f
+}
+
 // readFrames reads the stack frames of a heap dump, by goroutine id.
 func readFrames(t *testing.T, path string) map[int64][]dumpedFrame {
 	f, err := os.Open(path)
@@ -29,92 +81,43 @@ func readFrames(t *testing.T, path string) map[int64][]dumpedFrame {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	r := bufio.NewReader(f)
-	if head, err := r.ReadString('\n'); err != nil || head != "go1.7 heap dump\n" {
+	d := dumpReader{t, bufio.NewReader(f)}
+	if head, err := d.r.ReadString('\n'); err != nil || head != "go1.7 heap dump\n" {
 		t.Fatalf("heap dump begins %q, %v", head, err)
-	}
-	num := func() uint64 {
-		v, err := binary.ReadUvarint(r)
-		if err != nil {
-			t.Fatalf("heap dump: %v", err)
-		}
-		return v
-	}
-	skip := func(ints int) {
-		for range ints {
-			num()
-		}
-	}
-	str := func() int64 {
-		n, err := io.CopyN(io.Discard, r, int64(num()))
-		if err != nil {
-			t.Fatalf("heap dump: %v", err)
-		}
-		return n
-	}
-	fields := func() (offs []mem.Addr) {
-		for num() != 0 {
-			offs = append(offs, mem.Addr(num()))
-		}
-		return offs
 	}
 	frames := make(map[int64][]dumpedFrame)
 	var goid int64
 	for {
-		switch tag := num(); tag {
-		case 0: // EOF
-			return frames
+		switch tag := d.num(); tag {
 		case 1: // object
-			skip(1)
-			str()
-			fields()
-		case 2: // other root
-			str()
-			skip(1)
+			d.skip(1)
+			d.bytes()
+			d.fields()
 		case 3: // type
-			skip(2)
-			str()
-			skip(1)
+			d.skip(2)
+			d.bytes()
+			d.skip(1)
 		case 4: // goroutine
-			skip(2)
-			goid = int64(num())
-			skip(5)
-			str()
-			skip(4)
+			d.skip(2)
+			goid = int64(d.num())
+			d.skip(5)
+			d.bytes()
+			d.skip(4)
 		case 5: // stack frame
-			d := dumpedFrame{sp: mem.Addr(num())}
-			skip(2)
-			d.size = uint64(str())
-			skip(1)
-			d.pc, d.continpc = mem.Addr(num()), mem.Addr(num())
-			str()
-			for _, off := range fields() {
-				d.slots = append(d.slots, d.sp+off)
-			}
-			frames[goid] = append(frames[goid], d)
+			frames[goid] = append(frames[goid], d.frame())
 		case 6: // params
-			skip(4)
-			str()
-			str()
-			skip(1)
-		case 7, 11: // finalizer
-			skip(5)
+			d.skip(4)
+			d.bytes()
+			d.bytes()
+			d.skip(1)
 		case 8: // itab
-			skip(2)
-		case 9: // OS thread
-			skip(3)
-		case 10: // memstats
-			skip(61 - 37 + 256 + 24 + 13)
-			t.Fatal("stack frames precede memstats")
-		case 12, 13: // data, bss
-			skip(1)
-			str()
-			fields()
-			return frames // the goroutines precede the roots
+			d.skip(2)
+		case 9: // OS thread: these follow the goroutines
+			return frames
 		case 14: // defer
-			skip(7)
+			d.skip(7)
 		case 15: // panic
-			skip(6)
+			d.skip(6)
 		default:
 			t.Fatalf("heap dump: tag %d", tag)
 		}
@@ -133,48 +136,52 @@ func checkHeapDump(t *testing.T, p *process) {
 		if id == 1 || len(want) == 0 || len(want) != len(tr.Stack.Frames) || want[0].sp != tr.SP {
 			continue
 		}
-		var slots []mem.Addr // of the frames below, in argument order
-		for i, f := range tr.Stack.Frames {
-			w := want[i]
-			if w.pc != f.PC || w.sp != tr.SP+mem.Addr(f.SP) || w.size != uint64(f.FP-f.SP) {
-				t.Fatalf("goroutine %d frame %d: %s pc %v sp %v, want %+v", id, i, f.Func.Name, f.PC, tr.SP+mem.Addr(f.SP), w)
-			}
-			// The dump has a frame's arguments in its caller's frame.
-			got := slots
-			slots = nil
-			err := u.FramePointers(tr, i, func(q Pointer) {
-				switch {
-				case q.Kind != Exact:
-				case q.Slot >= tr.SP+mem.Addr(f.FP):
-					slots = append(slots, q.Slot)
-				default:
-					got = append(got, q.Slot)
-				}
-			})
-			if err != nil {
-				t.Errorf("goroutine %d frame %d %s: %v", id, i, f.Func.Name, err)
-			}
-			if w.continpc != w.pc || f.Func.Args == pcln.ArgsSizeUnknown || i > 0 && tr.Stack.Frames[i-1].Func.Args == pcln.ArgsSizeUnknown {
-				continue // the dump has another map, or none
-			}
-			// The dump has slots that hold nil as well.
-			var full []mem.Addr
-			for _, s := range w.slots {
-				if p.word(s) != 0 {
-					full = append(full, s)
-				}
-			}
-			n += len(full)
-			slices.Sort(got)
-			slices.Sort(full)
-			if !slices.Equal(got, full) {
-				t.Errorf("goroutine %d frame %d %s: slots %v, want %v", id, i, f.Func.Name, got, full)
-			}
-		}
+		n += compareFrames(t, p, u, id, tr, want)
 	}
 	if n < 20 {
 		t.Errorf("only %d slots compared", n)
 	}
+}
+
+// compareFrames compares one goroutine's frames and returns the number of
+// slots that were the same.
+func compareFrames(t *testing.T, p *process, u *Unwinder, id int64, tr Trace, want []dumpedFrame) (n int) {
+	var slots []mem.Addr // the callee's arguments
+	for i, f := range tr.Stack.Frames {
+		w := want[i]
+		if w.pc != f.PC || w.sp != tr.SP+mem.Addr(f.SP) || w.size != uint64(f.FP-f.SP) {
+			t.Errorf("goroutine %d frame %d: %s pc %v sp %v, want %+v", id, i, f.Func.Name, f.PC, tr.SP+mem.Addr(f.SP), w)
+			return n
+		}
+		// The dump has a frame's arguments in its caller's frame.
+		got := slots
+		slots = nil
+		err := u.FramePointers(tr, i, func(q Pointer) {
+			switch {
+			case q.Kind != Exact:
+			case q.Slot >= tr.SP+mem.Addr(f.FP):
+				slots = append(slots, q.Slot)
+			default:
+				got = append(got, q.Slot)
+			}
+		})
+		if err != nil {
+			t.Errorf("goroutine %d frame %d %s: %v", id, i, f.Func.Name, err)
+		}
+		unknown := f.Func.Args == pcln.ArgsSizeUnknown || i > 0 && tr.Stack.Frames[i-1].Func.Args == pcln.ArgsSizeUnknown
+		if w.continpc != w.pc || unknown {
+			continue // the dump has another map, or none
+		}
+		// The dump has slots that hold nil as well.
+		full := slices.DeleteFunc(w.slots, func(s mem.Addr) bool { return p.word(s) == 0 })
+		n += len(full)
+		slices.Sort(got)
+		slices.Sort(full)
+		if !slices.Equal(got, full) {
+			t.Errorf("goroutine %d frame %d %s: slots %v, want %v", id, i, f.Func.Name, got, full)
+		}
+	}
+	return n
 }
 
 // checkPointers looks for the objects that function pointers of the target

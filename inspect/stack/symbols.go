@@ -6,6 +6,11 @@
 // A program has millions of stacks but few thousand distinct PCs and, mostly,
 // few distinct shapes. So what depends on a PC alone is computed once
 // (PCInfo), equal stacks are one value (Stack), and a goroutine costs a Trace.
+//
+// Not reproduced are the C frames that a function given to
+// runtime.SetCgoTraceback adds, the ancestors that
+// GODEBUG=tracebackancestors=N adds, and the unwinder's complaints, which are
+// Trace.Err.
 package stack
 
 import (

@@ -37,9 +37,11 @@ var (
 
 // Start is where unwinding starts.
 type Start struct {
-	// PC and SP are the innermost frame's: from g.sched for a goroutine
-	// that is parked, from g.syscallpc and g.syscallsp in a system call,
-	// from the thread's registers for one that runs.
+	// PC and SP are the innermost frame's. As the runtime has it
+	// (initAt, traceback1), they come from g.syscallpc and g.syscallsp if
+	// the latter is not 0, as in system calls and cgo calls; for a running
+	// goroutine from the registers of its thread (SignalContext), or from
+	// m.vdsoPC and m.vdsoSP if the latter is not 0; else from g.sched.
 	PC, SP mem.Addr
 	// LR is the link register, g.sched.lr, on architectures that have one.
 	LR mem.Addr
