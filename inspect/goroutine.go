@@ -179,7 +179,15 @@ func (p *Process) start(g *rt.G) (stack.Start, error) {
 		st.PC, st.SP, st.Syscall = g.SyscallPC, g.SyscallSP, true
 		return st, nil
 	case g.M != 0:
-		if regs, ok := p.registers(g); ok {
+		m, err := p.RT.ReadM(g.M)
+		if err != nil {
+			return st, fmt.Errorf("its thread: %w", err)
+		}
+		if m.VDSOSP > g.StackLo && m.VDSOSP <= g.StackHi {
+			st.PC, st.SP = m.VDSOPC, m.VDSOSP
+			return st, nil
+		}
+		if regs, ok := p.registers(g, &m); ok {
 			st.PC, st.SP, st.LR, st.Trap = mem.Addr(regs.PC), mem.Addr(regs.SP), mem.Addr(regs.LR), true
 			return st, nil
 		}
@@ -191,11 +199,7 @@ func (p *Process) start(g *rt.G) (stack.Start, error) {
 // registers returns the registers with which g itself was executing: those of
 // its thread, or those that a signal interrupted. ok is false when the thread
 // is on its system stack: g.sched then says where g left its own.
-func (p *Process) registers(g *rt.G) (regs arch.Regs, ok bool) {
-	m, err := p.RT.ReadM(g.M)
-	if err != nil {
-		return regs, false
-	}
+func (p *Process) registers(g *rt.G, m *rt.M) (regs arch.Regs, ok bool) {
 	th, ok := p.threads[m.ProcID]
 	if !ok {
 		return regs, false
@@ -208,6 +212,7 @@ func (p *Process) registers(g *rt.G) (regs arch.Regs, ok bool) {
 	if s, err := p.RT.ReadG(m.GSignal); err == nil {
 		lo, hi = s.StackLo, s.StackHi
 	}
+	var err error
 	p.unwinder(func(u *stack.Unwinder) { regs, ok, err = u.SignalContext(th.Regs, lo, hi) })
 	if err != nil || !ok || !onStack(regs) {
 		return regs, false

@@ -35,6 +35,10 @@ type M struct {
 	AllLink mem.Addr `rt:"alllink"`
 	// LockedG is the goroutine that is locked to this thread, or 0.
 	LockedG mem.Addr `rt:"lockedg"`
+	// VDSOSP and VDSOPC are where the thread called into the vdso, 0
+	// otherwise.
+	VDSOSP mem.Addr `rt:"vdsoSP"`
+	VDSOPC mem.Addr `rt:"vdsoPC"`
 }
 
 // P is a processor, the right to run Go code (runtime.p, runtime2.go).

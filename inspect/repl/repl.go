@@ -1,0 +1,259 @@
+package repl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+
+	"go.starlark.net/syntax"
+
+	"rtdbg/inspect"
+	"rtdbg/inspect/star"
+)
+
+// Terminal is where the user of Interact sits.
+type Terminal struct {
+	In  io.Reader
+	Err io.Writer
+	// Edit says that lines can be edited: standard input and output are one
+	// terminal that knows cursor movement. Otherwise lines are read from In.
+	Edit bool
+	// History is the file of the lines typed, "" for none.
+	History string
+	// Target names the target in the prompt: "core 4711".
+	Target string
+}
+
+// console is a session at a prompt.
+type console struct {
+	*session
+	p       *inspect.Process
+	term    Terminal
+	scripts []*star.Script
+	editor  editor
+	history *history
+	// goroutines is how many are alive.
+	goroutines int
+	// interrupts receives Ctrl-C while an expression runs, and on a plain
+	// terminal also at the prompt.
+	interrupts chan os.Signal
+	// target is held while the target is read; ended says that it must not
+	// be read any more.
+	target sync.Mutex
+	ended  bool
+}
+
+// Interact answers what the user types, in the format of r, until Ctrl-D, or
+// until ctx ends. Ctrl-C stops what is being evaluated, or clears the line.
+// The terminal is as it was on return.
+func Interact(ctx context.Context, p *inspect.Process, r Request, t Terminal) error {
+	scripts, err := star.Scripts()
+	if err != nil {
+		return err
+	}
+	c := &console{session: newSession(p, r), p: p, term: t, scripts: scripts, interrupts: make(chan os.Signal, 1)}
+	signal.Notify(c.interrupts, os.Interrupt)
+	defer signal.Stop(c.interrupts)
+	if c.goroutines, err = countAlive(ctx, p); err != nil {
+		return err
+	}
+	c.open(ctx)
+	defer c.history.close()
+
+	// A prompt that waits for input cannot be cancelled: its goroutine is
+	// left behind when ctx ends.
+	done := make(chan error, 1)
+	go func() { done <- c.loop(ctx) }()
+	select {
+	case err = <-done:
+	case <-ctx.Done():
+		err = ctx.Err()
+		c.end()
+	}
+	return errors.Join(err, c.editor.close())
+}
+
+// end waits until nothing reads the target, and sees to it that nothing will:
+// the caller is about to let it go.
+func (c *console) end() {
+	c.target.Lock()
+	defer c.target.Unlock()
+	c.ended = true
+}
+
+// open prepares the history and the line editor.
+func (c *console) open(ctx context.Context) {
+	if !c.term.Edit {
+		c.editor = newPlainReader(ctx, c.term.In, c.req.Out, c.interrupts)
+		return
+	}
+	var earlier []string
+	if c.term.History != "" {
+		h, err := openHistory(c.term.History)
+		if err != nil {
+			fmt.Fprintf(c.term.Err, "rtdbg: no history: %v\n", err)
+		} else {
+			c.history, earlier = h, h.lines
+		}
+	}
+	c.editor = newLineEditor(earlier, completion{c}.complete)
+}
+
+// loop reads and answers line after line.
+func (c *console) loop(ctx context.Context) error {
+	for {
+		line, err := c.editor.prompt(c.prompt())
+		switch {
+		case errors.Is(err, errInterrupted):
+			continue
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("terminal: %w", err)
+		}
+		c.remember(line)
+		if quit := c.line(ctx, line); quit {
+			return nil
+		}
+	}
+}
+
+// prompt names the target and counts its goroutines.
+func (c *console) prompt() string {
+	return fmt.Sprintf("%s (%d goroutines)> ", c.term.Target, c.goroutines)
+}
+
+func countAlive(ctx context.Context, p *inspect.Process) (int, error) {
+	gs, err := p.Goroutines(ctx)
+	n := 0
+	for _, g := range gs {
+		if !g.Dead() {
+			n++
+		}
+	}
+	return n, err
+}
+
+func (c *console) remember(line string) {
+	if strings.TrimSpace(line) != "" {
+		c.editor.remember(line)
+		c.history.add(line)
+	}
+}
+
+// line answers one line, or the statement that it begins.
+func (c *console) line(ctx context.Context, line string) (quit bool) {
+	words, isCommand, err := c.command(line)
+	switch {
+	case err != nil:
+		c.complain(err)
+	case isCommand && (words[0] == "exit" || words[0] == "quit"):
+		return true
+	case isCommand:
+		c.answer(ctx, func(ctx context.Context) error { return c.runCommand(ctx, words) })
+	case strings.TrimSpace(line) != "":
+		c.statement(ctx, line)
+	}
+	return false
+}
+
+// statement reads the rest of a Starlark statement and executes it.
+func (c *console) statement(ctx context.Context, first string) {
+	var inputErr error
+	next := func() (string, error) { return first, nil }
+	f, err := star.Parse(func() ([]byte, error) {
+		line, err := next()
+		if err != nil {
+			inputErr = err
+			return nil, err
+		}
+		next = c.continuation
+		return []byte(line + "\n"), nil
+	})
+	switch {
+	case errors.Is(inputErr, errInterrupted):
+		return
+	case inputErr != nil && !errors.Is(inputErr, io.EOF):
+		c.complain(inputErr)
+		return
+	case err != nil:
+		c.complain(star.Explain(err))
+		return
+	}
+	c.answer(ctx, func(ctx context.Context) error { return c.execute(ctx, f) })
+}
+
+// continuation reads a further line of a statement.
+func (c *console) continuation() (string, error) {
+	line, err := c.editor.prompt("... ")
+	if err == nil {
+		c.remember(line)
+	}
+	return line, err
+}
+
+func (c *console) execute(ctx context.Context, f *syntax.File) error {
+	v, err := c.in.ExecChunk(ctx, f)
+	if err != nil || v == nil {
+		return err
+	}
+	if c.req.Format.Name == "text" {
+		v = c.in.Echo(v)
+	}
+	return c.show(ctx, "value", v)
+}
+
+// answer evaluates and says what went wrong.
+func (c *console) answer(ctx context.Context, f func(context.Context) error) {
+	if err := c.evaluate(ctx, f); err != nil {
+		c.complain(err)
+	}
+}
+
+// evaluate calls f under a context that Ctrl-C ends. A panic in f costs this
+// answer, not the session.
+func (c *console) evaluate(ctx context.Context, f func(context.Context) error) (err error) {
+	c.target.Lock()
+	defer c.target.Unlock()
+	if c.ended {
+		return context.Canceled
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	select {
+	case <-c.interrupts: // of what ran before
+	default:
+	}
+	done := make(chan struct{})
+	defer close(done)
+	go func() {
+		select {
+		case <-c.interrupts:
+			cancel()
+		case <-done:
+		}
+	}()
+	defer func() {
+		if r := recover(); r != nil {
+			err = Recovered(r)
+		}
+	}()
+	return f(ctx)
+}
+
+// complain says on one line what went wrong.
+func (c *console) complain(err error) {
+	switch {
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(c.term.Err, "interrupted")
+	case errors.Is(err, syscall.EPIPE):
+	default:
+		fmt.Fprintln(c.term.Err, "error:", err)
+	}
+}

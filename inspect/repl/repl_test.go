@@ -1,0 +1,197 @@
+package repl
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"rtdbg/inspect"
+	"rtdbg/inspect/render"
+	"rtdbg/inspect/repl/repltest"
+	"rtdbg/inspect/star"
+)
+
+// newConsole is a console without a terminal; what it prints goes to out.
+func newConsole(t *testing.T, out *strings.Builder) (*console, []int64) {
+	t.Helper()
+	c := repltest.Pool(t)
+	p, err := inspect.OpenCore(t.Context(), c.Exe, c.Core, inspect.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() })
+	scripts, err := star.Scripts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSession(p, Request{Format: render.Formats()[0], Out: out})
+	return &console{session: s, p: p, scripts: scripts, term: Terminal{Err: out}, interrupts: make(chan os.Signal, 1)}, c.Vars.Ints(t, "worker.goids")
+}
+
+func TestCompletion(t *testing.T) {
+	c, workers := newConsole(t, &strings.Builder{})
+	if _, err := c.in.Eval(t.Context(), "", "1"); err != nil {
+		t.Fatal(err)
+	}
+	c.line(t.Context(), "myvar = g(1)")
+	c.line(t.Context(), "hidden = g")
+	worker := fmt.Sprint(workers[0])
+	tests := []struct {
+		line string
+		head string
+		// want must be among the words, or the only one if it ends with "!".
+		want string
+	}{
+		{"wak", "", "wakers!"},
+		{"gorout", "", "goroutines!"},
+		{"myv", "", "myvar!"},
+		{"x = myv", "x = ", "myvar!"},
+		{"x = why", "x = ", "why!"},
+		{"x = gorout", "x = ", ""},
+		{"myvar.wait_re", "myvar.", "wait_reason!"},
+		{"print(myvar.", "print(myvar.", "goid"},
+		{"myvar.frames.", "myvar.frames.", "append"},
+		{"myvar.none.", "myvar.none.", ""},
+		{"g(1).", "g(1).", ""},
+		{"g(", "g(", worker},
+		{"g(" + worker, "g(", worker},
+		{"x = stack(", "x = stack(", worker},
+		{"eval(\"x\", g=", "eval(\"x\", g=", worker},
+		{"eval(\"x\", fr", "eval(\"x\", ", "frame=!"},
+		{"gs(al", "gs(", "all=!"},
+		{"[h for h in g", "[h for h in ", "gs"},
+		{"wakers ", "wakers ", worker},
+		{"wakers go", "wakers ", "goid=!"},
+		{"wakers goid=", "wakers goid=", worker},
+		{"waiters ", "waiters ", "x=!"},
+		{"goroutines b", "goroutines ", "brief=!"},
+		{"help wa", "help ", "waiters"},
+		{"help", "", "help!"},
+		{"", "", "why"},
+		{"é = wak", "é = ", "wakers!"},
+		{"1 + ", "1 + ", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.line, func(t *testing.T) {
+			head, words, tail := completion{c}.complete(tt.line+"tail", len([]rune(tt.line)))
+			want, only := strings.CutSuffix(tt.want, "!")
+			switch {
+			case head != tt.head || tail != "tail":
+				t.Errorf("head %q, tail %q", head, tail)
+			case want == "" && len(words) > 0:
+				t.Errorf("got %q, want nothing", words)
+			case want != "" && !slices.Contains(words, want), only && len(words) != 1:
+				t.Errorf("got %q, want %q", words, want)
+			}
+		})
+	}
+}
+
+func TestLinesAreCommandsOrStarlark(t *testing.T) {
+	var out strings.Builder
+	c, workers := newConsole(t, &out)
+	script := filepath.Join(t.TempDir(), "x.star")
+	if err := os.WriteFile(script, []byte("def main(n = 1):\n  return n * 2\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct{ line, want string }{
+		{"1 + 1", "2\n"},
+		{"'a'", "\"a\"\n"},
+		{"x = 3", ""},
+		{"x == 3", "True\n"},
+		{"_", "True\n"},
+		{"why().summary", " goroutines on "},
+		{"wakers", "goroutine "},
+		{fmt.Sprintf("wakers %d", workers[0]), "chan main.job"},
+		{fmt.Sprintf("wakers(%d).verdict", workers[0]), "\""},
+		{script + " 4", "8\n"},
+		{script + " n='5'", "10\n"},
+		{"goroutines --brief", "GOID"},
+		{"goroutines --short", "error: goroutines has no parameter \"short\": it has all, brief\n"},
+		{"waiters 'x", "error: a quote is not closed\n"},
+		{"help", "Commands (help NAME for more):"},
+		{"help help", "help(name=None)"},
+		{"help none", "error: no help on \"none\""},
+		{"help(x)", "error: 1:5: help: no help on a value of type int\n"},
+		{"help(g(1))", "G: a goroutine"},
+		{"dir(g(1))[0]", "\"addr\"\n"},
+		{"hex(g(1).addr)", "\"0x"},
+		{"g(1).addr", " (0x"},
+		{"why = 3", ""},
+		{"why", "3\n"},
+		{"g(1).nothing", "error: 1:5: G has no .nothing field or method\n"},
+		{"print('a\x1bb')", "a\x1bb\n"},
+	}
+	for _, tt := range tests {
+		out.Reset()
+		if c.line(t.Context(), tt.line) {
+			t.Errorf("%s ends the session", tt.line)
+		}
+		got := out.String()
+		if tt.want == "" && got != "" || !strings.Contains(got, tt.want) || strings.HasSuffix(tt.want, "\n") && !strings.HasSuffix(got, tt.want) {
+			t.Errorf("%s prints %q, want %q", tt.line, got, tt.want)
+		}
+	}
+	for _, line := range []string{"exit", " quit "} {
+		if !c.line(t.Context(), line) {
+			t.Errorf("%s does not end the session", line)
+		}
+	}
+}
+
+func TestHistoryKeepsWhatIsFitToBeTyped(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config", "rtdbg", "history")
+	h, err := openHistory(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 2*historyLines + 5 {
+		h.add(fmt.Sprint("line ", i))
+	}
+	h.add("  ")
+	h.add(strings.Repeat("x", maxHistoryLine+1))
+	h.close()
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if h, err = openHistory(path); err != nil {
+		t.Fatal(err)
+	}
+	h.close()
+	st, err := os.Stat(path)
+	if err != nil || st.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", st.Mode(), err)
+	}
+	if n := len(h.lines); n != historyLines || h.lines[n-1] != fmt.Sprint("line ", 2*historyLines+4) {
+		t.Errorf("%d lines, the last %q", n, h.lines[n-1])
+	}
+	if err := os.WriteFile(path, []byte("good\n\xff\xfe\n"+strings.Repeat("y", 70000)+"\nlast"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if h, err = openHistory(path); err != nil || !slices.Equal(h.lines, []string{"good", "last"}) {
+		t.Errorf("of a damaged file: %q, %v", h.lines, err)
+	}
+	h.close()
+	if _, err := openHistory("/dev/null/x"); err == nil {
+		t.Error("a history below a device was opened")
+	}
+}
+
+func TestAPanicCostsOneAnswer(t *testing.T) {
+	var out strings.Builder
+	c, _ := newConsole(t, &out)
+	c.req.Out = nil // a mistake of the caller: writing to it panics
+	c.line(t.Context(), "1 + 1")
+	if got := out.String(); !strings.HasPrefix(got, "error: internal error: ") || strings.Count(got, "\n") != 1 {
+		t.Errorf("got %q", got)
+	}
+	c.req.Out = &out
+	out.Reset()
+	c.line(t.Context(), "1 + 2")
+	if out.String() != "3\n" {
+		t.Errorf("the next answer is %q", out.String())
+	}
+}

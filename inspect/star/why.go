@@ -1,0 +1,169 @@
+package star
+
+import (
+	"fmt"
+
+	"go.starlark.net/starlark"
+
+	"rtdbg/inspect"
+	"rtdbg/inspect/render"
+	"rtdbg/inspect/rt"
+	"rtdbg/inspect/wake"
+)
+
+func whyClass() *class[*inspect.Diagnosis] {
+	type D = *inspect.Diagnosis
+	return (&class[D]{
+		name:   "Diagnosis",
+		doc:    "why a program does not go on",
+		str:    func(_ *Interp, d D) string { return d.Summary() },
+		report: whyReport,
+		attrs: []attr[D]{
+			{"summary", "the diagnosis in one sentence", plain, func(_ *Interp, d D) (starlark.Value, error) { return ok(text(d.Summary())) }},
+			{"goroutines", "number of goroutines that are not dead", plain, func(_ *Interp, d D) (starlark.Value, error) { return ok(integer(d.Goroutines)) }},
+			{"stuck", "number of those that nobody was found to be able to wake", plain, func(_ *Interp, d D) (starlark.Value, error) { return ok(integer(d.Stuck)) }},
+			{"threads", "number of threads", plain, func(_ *Interp, d D) (starlark.Value, error) { return ok(integer(d.Threads)) }},
+			{"groups", "the Groups, the most telling first", plain, func(in *Interp, d D) (starlark.Value, error) { return ok(in.classes.group.list(in, d.Groups)) }},
+		},
+	}).finish()
+}
+
+func groupClass() *class[inspect.Group] {
+	type G = inspect.Group
+	return (&class[G]{
+		name: "Group",
+		doc:  "goroutines that stand at the same place for the same reason",
+		str:  func(_ *Interp, g G) string { return groupHead(&g) },
+		attrs: []attr[G]{
+			{"count", "number of goroutines", plain, func(_ *Interp, g G) (starlark.Value, error) { return ok(integer(g.Count)) }},
+			{"goids", "their ids, the oldest first, at most 100", plain, func(_ *Interp, g G) (starlark.Value, error) { return ok(goids(g.Goids)) }},
+			{"state", "the wait reason, or the status of goroutines that do not wait", plain, func(_ *Interp, g G) (starlark.Value, error) { return ok(text(g.State)) }},
+			{"verdict", "woken, wakeable, external, deadlock, never, unknown", plain, func(_ *Interp, g G) (starlark.Value, error) { return ok(text(g.Verdict)) }},
+			{"function", "where the program stands", plain, func(_ *Interp, g G) (starlark.Value, error) { return ok(text(g.Function)) }},
+			{"file", "source file of that", plain, func(_ *Interp, g G) (starlark.Value, error) { return ok(text(g.File)) }},
+			{"line", "line in the file", plain, func(_ *Interp, g G) (starlark.Value, error) { return ok(integer(g.Line)) }},
+			{"created_by", "the function that started them", plain, func(_ *Interp, g G) (starlark.Value, error) { return ok(text(g.CreatedBy)) }},
+			{"wait_ns", "the longest wait that is known, in ns", duration, func(_ *Interp, g G) (starlark.Value, error) { return ok(optional(g.WaitNS, integer)) }},
+			{"waits_on", "the WaitsOn of the first of them", plain, func(in *Interp, g G) (starlark.Value, error) { return ok(in.classes.waitsOn.list(in, g.WaitsOn)) }},
+			{"wakers", "the Wakers of the first of them", plain, func(in *Interp, g G) (starlark.Value, error) { return ok(in.classes.waker.list(in, g.Wakers)) }},
+			{"idle", "waiting like this is normal", plain, func(_ *Interp, g G) (starlark.Value, error) { return ok(starlark.Bool(g.Idle)) }},
+			{"note", "what limits the answer", plain, func(_ *Interp, g G) (starlark.Value, error) { return ok(text(g.Note)) }},
+		},
+	}).finish()
+}
+
+// groupHead is how many goroutines do what where.
+func groupHead(g *inspect.Group) string {
+	who := fmt.Sprintf("goroutine %d", first(g.Goids))
+	if g.Count != 1 {
+		who = fmt.Sprintf("%d goroutines", g.Count)
+	}
+	s := fmt.Sprintf("%s [%s", who, g.State)
+	if g.WaitNS != nil {
+		s += ", " + ns(*g.WaitNS)
+	}
+	return s + "] at " + groupPlace(g)
+}
+
+func first(ids []uint64) uint64 {
+	if len(ids) == 0 {
+		return 0
+	}
+	return ids[0]
+}
+
+func groupPlace(g *inspect.Group) string {
+	if g.Function == "" {
+		return "an unknown place"
+	}
+	return fmt.Sprintf("%s %s:%d", g.Function, g.File, g.Line)
+}
+
+// whyReport tells of each group that is not idle, and lists the idle ones.
+func whyReport(in *Interp, d *inspect.Diagnosis) render.Report {
+	lines := func(yield func(string, error) bool) {
+		if !yield(d.Summary(), nil) {
+			return
+		}
+		for i := range d.Groups {
+			if d.Groups[i].Idle {
+				continue
+			}
+			for _, l := range in.groupLines(&d.Groups[i]) {
+				if !yield(l, nil) {
+					return
+				}
+			}
+		}
+	}
+	sections := []render.Section{render.Lines(lines)}
+	if n := idle(d); n > 0 {
+		sections = append(sections, render.Text("", fmt.Sprintf("%s as usual:", waiting(n))), idleTable(d))
+	}
+	return render.Report{Sections: sections, Records: render.Of[any](d)}
+}
+
+// idle counts the goroutines whose wait is normal.
+func idle(d *inspect.Diagnosis) (n int) {
+	for i := range d.Groups {
+		if d.Groups[i].Idle {
+			n += d.Groups[i].Count
+		}
+	}
+	return n
+}
+
+func waiting(n int) string {
+	if n == 1 {
+		return "1 goroutine waits"
+	}
+	return fmt.Sprintf("%d goroutines wait", n)
+}
+
+func idleTable(d *inspect.Diagnosis) render.Table {
+	return render.Table{
+		Columns: render.Columns(">", "", ""), Headless: true,
+		Rows: func(yield func([]string, error) bool) {
+			for i := range d.Groups {
+				g := &d.Groups[i]
+				if g.Idle && !yield([]string{fmt.Sprintf("%4d", g.Count), g.State, groupPlace(g)}, nil) {
+					return
+				}
+			}
+		},
+	}
+}
+
+// groupLines tells of a group: who, what keeps them, who could help.
+func (in *Interp) groupLines(g *inspect.Group) []string {
+	lines := []string{"", groupHead(g)}
+	who := "it"
+	if g.Count != 1 {
+		who = "them"
+		lines = append(lines, "    ids "+joinIDs(g.Goids, 20)+beyond(g.Count, len(g.Goids)))
+	}
+	if len(g.WaitsOn) > 0 {
+		sentence := in.waitSentence(g.WaitsOn)
+		if g.Count != 1 {
+			sentence = fmt.Sprintf("goroutine %d %s", first(g.Goids), sentence)
+		}
+		lines = append(lines, "    "+sentence)
+	}
+	switch {
+	case g.State == string(rt.Running), g.Verdict == wake.Woken && len(g.Wakers) == 0:
+	default:
+		lines = append(lines, in.verdictLines(g.Verdict, g.Wakers, g.More, g.Note, who)...)
+	}
+	if g.CreatedBy != "" {
+		lines = append(lines, "    created by "+g.CreatedBy)
+	}
+	return lines
+}
+
+// beyond says how many ids were not kept at all.
+func beyond(total, kept int) string {
+	if total <= kept {
+		return ""
+	}
+	return fmt.Sprintf(" of %d", total)
+}
