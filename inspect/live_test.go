@@ -25,7 +25,7 @@ func TestAttachAnswersAsACoreDoes(t *testing.T) {
 			t.Run(orHost(version)+ldflags, func(t *testing.T) {
 				exe := target.Build(t, target.Spec{Program: "locks", Go: version, Ldflags: ldflags})
 				r := target.Start(t, exe, target.Options{})
-				p, err := inspect.Attach(context.Background(), r.PID, inspect.Options{Warn: func(s string) { t.Error(s) }})
+				p, err := inspect.Attach(context.Background(), r.PID, inspect.Options{Warn: func(s string) { t.Error(s) }, Verbose: func(s string) { t.Log(s) }})
 				if err != nil {
 					target.Missing(t, "attach: %v", err)
 				}

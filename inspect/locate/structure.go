@@ -168,15 +168,17 @@ func only(name string, found []mem.Addr) (mem.Addr, error) {
 	return 0, fmt.Errorf("%d places look like %s", len(found), name)
 }
 
-// plausibleSched reports whether every field of s can be what it claims.
+// plausibleSched reports whether every field of s can be what it claims. Fields
+// that change together need not agree: a process may be stopped between two
+// writes.
 func (f *finder) plausibleSched(s *rt.Sched) bool {
 	const maxGoid, maxM = 1 << 48, 1 << 24
 	counts := s.MNext > 0 && s.MNext <= maxM && s.NMFreed >= 0 && s.NMFreed < s.MNext && s.MaxMCount > 0 &&
 		s.NMIdle >= 0 && int64(s.NMIdle) <= s.MNext && s.NMIdleLocked >= 0 && int64(s.NMIdleLocked) <= s.MNext &&
 		s.NMSys >= 0 && int64(s.NMSys) <= s.MNext && s.NMSpinning >= 0 && int64(s.NMSpinning) <= s.MNext
 	ids := s.GoidGen >= f.maxGoid && s.GoidGen < maxGoid && s.NGSys >= 0 && int(s.NGSys) <= len(f.gs)+1
-	ps := s.NPIdle >= 0 && int(s.NPIdle) <= len(f.ps) && (s.PIdle == 0 || f.ps[s.PIdle]) && (s.PIdle == 0) == (s.NPIdle == 0)
-	queue := (s.RunQHead == 0 || f.gs[s.RunQHead]) && (s.RunQTail == 0 || f.gs[s.RunQTail]) && (s.RunQHead == 0) == (s.RunQTail == 0)
+	ps := s.NPIdle >= 0 && int(s.NPIdle) <= len(f.ps) && (s.PIdle == 0 || f.ps[s.PIdle])
+	queue := (s.RunQHead == 0 || f.gs[s.RunQHead]) && (s.RunQTail == 0 || f.gs[s.RunQTail])
 	flags := s.GCWaiting <= 1 && s.SysmonWait <= 1 && s.StopWait >= 0 && s.LastPoll >= 0 && s.PollUntil >= 0 && s.ProcResizeTime >= 0
 	return counts && ids && ps && queue && flags
 }
