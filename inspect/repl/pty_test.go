@@ -167,63 +167,17 @@ func (k *console) ends(status int) {
 
 func TestREPLOnATerminal(t *testing.T) {
 	c, exe, config := repltest.Pool(t), build(t), t.TempDir()
-	worker := c.Vars.Ints(t, "worker.goids")[0]
-	jobs := c.Vars.String(t, "jobs.addr")
-
 	k := start(t, exe, config, "xterm", c)
 	k.expect("core ")
 	k.prompt()
 	k.say("1+1", "2\r\n")
 	k.say(`"a" + "b"`, "\"ab\"\r\n")
-
-	// A statement of several lines.
-	k.typ("def answer(x):\r")
-	k.expect("... ")
-	k.typ("  return x * 21\r")
-	k.expect("... ")
-	k.say("", "")
-	k.say("answer(2)", "42\r\n")
-	k.say("[1,\r2][1]", "2\r\n")
-
-	// Completion: of a builtin, of an attribute, of goroutine ids.
-	k.typ("wak\t")
-	k.expect("wakers")
-	k.typ("\x03")
-	k.prompt()
-	k.say(fmt.Sprintf("w = g(%d)", worker), "")
-	k.say("w.wait_re\t", "\"chan receive\"\r\n")
-	k.typ("g(\t\t")
-	k.expect(fmt.Sprintf("%d", worker))
-	k.typ("\x03")
-	k.prompt()
-
-	// Commands by their bare names.
-	k.say("waiters "+jobs, ": 3 waiters\r\n")
-	k.say(fmt.Sprintf("wakers goid=%d", worker), "waits to receive from chan main.job "+jobs)
-	k.say("help waiters", "an address 0x")
-	k.say("help gs", "gs(all=False)")
-	k.say("why", " are stuck")
-
-	// Mistakes.
-	k.say("w.wait_raeson", "error: 1:2: G has no .wait_raeson field or method (did you mean .wait_reason?)\r\n")
-	k.say("waiters", "error: waiters needs X")
-	k.say("1 +* 2", "error: 1:4: got '*', want primary expression")
-
-	// Ctrl-C leaves an unfinished statement, and stops what runs.
-	k.typ("w = (\r")
-	k.expect("... ")
-	k.typ("\x03")
-	k.prompt()
-	k.typ("def spin():\r  print('spin' + 'ning')\r  while True:\r    pass\r\r")
-	k.prompt()
-	k.typ("spin()\r")
-	k.expect("spinning\r\n")
-	k.typ("\x03")
-	k.expect("interrupted\r\n")
-	k.prompt()
+	k.statements()
+	k.completion(c.Vars.Ints(t, "worker.goids")[0])
+	k.commands(c.Vars.String(t, "jobs.addr"))
+	k.mistakes()
+	k.interrupts()
 	k.say("3*3", "9\r\n")
-
-	// Ctrl-D leaves.
 	k.typ("\x04")
 	k.ends(0)
 	checkHistory(t, filepath.Join(config, "rtdbg"))
@@ -237,6 +191,66 @@ func TestREPLOnATerminal(t *testing.T) {
 	k.say("6*7", "42\r\n")
 	k.typ("exit\r")
 	k.ends(0)
+}
+
+// statements types statements of several lines.
+func (k *console) statements() {
+	k.t.Helper()
+	k.typ("def answer(x):\r")
+	k.expect("... ")
+	k.typ("  return x * 21\r")
+	k.expect("... ")
+	k.say("", "")
+	k.say("answer(2)", "42\r\n")
+	k.say("[1,\r2][1]", "2\r\n")
+}
+
+// completion completes a builtin, an attribute, a goroutine id.
+func (k *console) completion(worker int64) {
+	k.t.Helper()
+	k.typ("wak\t")
+	k.expect("wakers")
+	k.typ("\x03")
+	k.prompt()
+	k.say(fmt.Sprintf("w = g(%d)", worker), "")
+	k.say("w.wait_re\t", "\"chan receive\"\r\n")
+	k.typ("g(\t\t")
+	k.expect(fmt.Sprint(worker))
+	k.typ("\x03")
+	k.prompt()
+}
+
+// commands calls scripts by their bare names.
+func (k *console) commands(jobs string) {
+	k.t.Helper()
+	k.say("waiters "+jobs, ": 3 waiters\r\n")
+	k.say("wakers goid=1", "goroutine 1 ")
+	k.say("help waiters", "an address 0x")
+	k.say("help gs", "gs(all=False)")
+	k.say("why", " are stuck")
+}
+
+func (k *console) mistakes() {
+	k.t.Helper()
+	k.say("w.wait_raeson", "error: 1:2: G has no .wait_raeson field or method (did you mean .wait_reason?)\r\n")
+	k.say("waiters", "error: waiters needs X")
+	k.say("1 +* 2", "error: 1:4: got '*', want primary expression")
+}
+
+// interrupts leaves an unfinished statement and stops what runs.
+func (k *console) interrupts() {
+	k.t.Helper()
+	k.typ("w = (\r")
+	k.expect("... ")
+	k.typ("\x03")
+	k.prompt()
+	k.typ("def spin():\r  print('spin' + 'ning')\r  while True:\r    pass\r\r")
+	k.prompt()
+	k.typ("spin()\r")
+	k.expect("spinning\r\n")
+	k.typ("\x03")
+	k.expect("interrupted\r\n")
+	k.prompt()
 }
 
 // checkHistory looks at what a session left in the configuration directory.

@@ -14,6 +14,7 @@ import (
 	"go.starlark.net/syntax"
 
 	"rtdbg/inspect"
+	"rtdbg/inspect/render"
 	"rtdbg/inspect/star"
 )
 
@@ -254,6 +255,6 @@ func (c *console) complain(err error) {
 		fmt.Fprintln(c.term.Err, "interrupted")
 	case errors.Is(err, syscall.EPIPE):
 	default:
-		fmt.Fprintln(c.term.Err, "error:", err)
+		fmt.Fprintln(c.term.Err, "error:", render.CleanLines(err.Error()))
 	}
 }

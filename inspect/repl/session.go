@@ -4,7 +4,6 @@ package repl
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
@@ -103,7 +102,7 @@ func (s *session) show(ctx context.Context, name string, v starlark.Value) error
 		return nil
 	}
 	err := s.req.Format.Write(contextWriter{ctx, s.req.Out}, s.in.Report(ctx, name, v), s.req.Options)
-	if ctxErr := ctx.Err(); ctxErr != nil && !errors.Is(err, io.ErrClosedPipe) {
+	if ctxErr := ctx.Err(); ctxErr != nil {
 		return ctxErr
 	}
 	return err

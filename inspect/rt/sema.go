@@ -27,12 +27,10 @@ type SemaQueue struct {
 }
 
 // semStride is the distance of two roots in bytes: a root padded to a cache
-// line.
+// line, whose size depends on architecture and version.
 func (r *Runtime) semStride() uint64 {
-	for _, name := range [...]string{"runtime.semTable.elem", "runtime.semtable.elem"} {
-		if s := r.Layout.Structs[name]; s != nil && s.Size >= 24 && s.Size <= 1024 {
-			return s.Size
-		}
+	if v, ok := r.Layout.Variable("runtime.semtable"); ok && v.Size >= semTabSize*24 && v.Size <= semTabSize*1024 {
+		return v.Size / semTabSize
 	}
 	if r.Arch.Name == "arm64" {
 		return 128

@@ -168,6 +168,9 @@ func TestAnswersAreTrue(t *testing.T) {
 		{"gs()[0].goid, gs()[:2][1] == gs()[1], len(gs()) > 3, len(gs(True)) >= len(gs())", "(1, True, True, True)"},
 		{"[x.id for x in ps()] == [x.id for x in ps() if p(x.id) == x]", "True"},
 		{"[x.id for x in ms() if m(x.id) != x]", "[]"},
+		{fmt.Sprintf("eval('p.jobs', g=%d, frame=%d).base == %d", workers[0], frameOf(t, in, workers[0], "main.(*pool).worker"), jobs), "True"},
+		{fmt.Sprintf("waiters(eval('p.jobs', g=%d, frame=%d).base).kind", workers[0], frameOf(t, in, workers[0], "main.(*pool).worker")), `"chan"`},
+		{fmt.Sprintf(`waiters('*(*"runtime.hchan")(%#x)').addr == %d`, jobs, jobs), "True"},
 		{"mem(g(1), 16).words == [g(1).stack_lo, g(1).stack_hi]", "True"},
 	}
 	for _, tt := range tests {
@@ -175,6 +178,17 @@ func TestAnswersAreTrue(t *testing.T) {
 			t.Errorf("%s = %s, want %s", tt.expr, got, tt.want)
 		}
 	}
+}
+
+// frameOf is the number of the frame of a function on a goroutine's stack.
+func frameOf(t *testing.T, in *Interp, goid int64, fn string) int {
+	t.Helper()
+	v := eval(t, in, fmt.Sprintf("[f.func for f in stack(%d)].index(%q)", goid, fn))
+	n, err := starlark.AsInt32(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 func TestErrorsAreOneLineWithTheirPlace(t *testing.T) {

@@ -85,7 +85,7 @@ func (in *Interp) verdictLines(v wake.Verdict, ws []wake.Waker, more int, note, 
 	if note != "" {
 		line += " (" + note + ")"
 	}
-	if len(ws) == 1 && more == 0 {
+	if len(ws) == 1 && more == 0 && note == "" {
 		return []string{line + ": " + in.wakerPhrase(&ws[0])}
 	}
 	if len(ws) > 0 {

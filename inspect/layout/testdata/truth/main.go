@@ -90,10 +90,10 @@ func main() {
 	global.word = 0x1234
 	seen := map[reflect.Type]bool{}
 	for _, v := range []interface{}{
-		global, sync.Cond{}, sync.RWMutex{}, sync.WaitGroup{}, sync.Once{}, time.Time{}, time.Timer{},
-		exec.Cmd{}, net.TCPAddr{}, net.TCPConn{}, os.File{}, pair[string, *inner]{},
+		&global, &sync.Cond{}, &sync.RWMutex{}, &sync.WaitGroup{}, &sync.Once{}, &time.Time{}, &time.Timer{},
+		&exec.Cmd{}, &net.TCPAddr{}, &net.TCPConn{}, &os.File{}, &pair[string, *inner]{},
 	} {
-		describe(reflect.TypeOf(v), seen)
+		describe(reflect.TypeOf(v).Elem(), seen)
 	}
 	fmt.Println("const main.constSmall", constSmall)
 	fmt.Println("const main.constNeg", constNeg)

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"rtdbg/inspect/repl"
+)
+
+// terminal says which standard streams are terminals.
+type terminal struct {
+	in, out bool
+	// width is that of standard output in columns, 0 if unknown.
+	width int
+}
+
+func (a *app) terminal() terminal {
+	t := terminal{in: isTerminal(a.std.in), out: isTerminal(a.std.out)}
+	if f, ok := a.std.out.(*os.File); ok && t.out {
+		if ws, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ); err == nil {
+			t.width = int(ws.Col)
+		}
+	}
+	return t
+}
+
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	if !ok {
+		return false
+	}
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
+}
+
+// both reports whether a user can be asked.
+func (t terminal) both() bool { return t.in && t.out }
+
+// session is the terminal as the REPL wants it.
+func (t terminal) session(target string, a *app) repl.Terminal {
+	r := repl.Terminal{In: a.std.in, Err: a.std.err, Target: target}
+	// A width of 0 is a terminal that cannot say: a line editor would not
+	// know where lines wrap.
+	r.Edit = t.both() && t.width > 0 && knowsCursor(os.Getenv("TERM"))
+	path, err := repl.HistoryFile()
+	if err != nil {
+		a.warn("no history: " + err.Error())
+	}
+	r.History = path
+	return r
+}
+
+// knowsCursor reports whether a kind of terminal can move its cursor.
+func knowsCursor(term string) bool {
+	switch term {
+	case "", "dumb", "cons25", "emacs":
+		return false
+	}
+	return true
+}
