@@ -46,7 +46,7 @@ func (p *Process) readGoroutines(ctx context.Context) error {
 	if bad > 0 {
 		p.opts.warnf("%d goroutines are unreadable and left out: %v", bad, first)
 	}
-	p.rawGs = raw
+	p.rawGs, p.unreadable = raw, bad
 	block := make([]Goroutine, len(raw))
 	p.gs = make([]*Goroutine, len(raw))
 	p.byGoid = make(map[uint64]*Goroutine, len(raw))

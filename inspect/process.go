@@ -85,8 +85,10 @@ type Process struct {
 	gs        []*Goroutine
 	rawGs     []rt.G
 	gsErr     error
-	byGoid    map[uint64]*Goroutine
-	byAddr    map[mem.Addr]*Goroutine
+	// unreadable is how many goroutines were left out.
+	unreadable int
+	byGoid     map[uint64]*Goroutine
+	byAddr     map[mem.Addr]*Goroutine
 
 	resolverOnce sync.Once
 	resolver     *wait.Resolver

@@ -38,7 +38,7 @@ func (p *Process) analysis(ctx context.Context) (*wake.Analyzer, error) {
 	}
 	h, herr := p.spans(ctx)
 	a, err := wake.New(ctx, wake.Input{
-		RT: p.RT, Stacks: roots{p}, Wait: p.wait(), Heap: h, HeapErr: herr, Gs: p.rawGs,
+		RT: p.RT, Stacks: roots{p}, Wait: p.wait(), Heap: h, HeapErr: herr, Gs: p.rawGs, Unreadable: p.unreadable,
 	})
 	if err != nil {
 		return nil, err

@@ -95,6 +95,9 @@ func (m *Mark) Roots(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// Range adds what every word of [lo, hi) may point to.
+func (m *Mark) Range(lo, hi mem.Addr) error { return m.words(context.Background(), lo, hi) }
+
 // chunk is how much is read at once, in bytes.
 const chunk = 1 << 20
 

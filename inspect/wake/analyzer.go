@@ -41,6 +41,10 @@ type Analyzer struct {
 	state   []state
 	byGoid  map[uint64]int
 	notes   []string // what limits every answer
+	// unreadable goroutines may do anything; limited says that memory is
+	// missing in which there may be references.
+	unreadable int
+	limited    bool
 }
 
 // Input is what an Analyzer works on.
@@ -51,16 +55,21 @@ type Input struct {
 	// Heap may be nil; HeapErr then says why.
 	Heap    *heap.Heap
 	HeapErr error
-	// Gs are all goroutines of the target.
-	Gs []rt.G
+	// Gs are all goroutines of the target; Unreadable is how many more
+	// there are that could not be read.
+	Gs         []rt.G
+	Unreadable int
 }
 
 // New examines all goroutines of the target.
 func New(ctx context.Context, in Input) (*Analyzer, error) {
-	a := &Analyzer{rt: in.RT, stacks: in.Stacks, wait: in.Wait, heap: in.Heap, gs: in.Gs,
+	a := &Analyzer{rt: in.RT, stacks: in.Stacks, wait: in.Wait, heap: in.Heap, gs: in.Gs, unreadable: in.Unreadable,
 		on: make([][]wait.On, len(in.Gs)), objects: make(map[mem.Addr]*object), byGoid: make(map[uint64]int, len(in.Gs))}
 	if in.HeapErr != nil {
 		a.notes = append(a.notes, "heap incomplete: "+in.HeapErr.Error())
+	}
+	if a.unreadable > 0 {
+		a.notes = append(a.notes, fmt.Sprintf("%d goroutines could not be read and may do anything", a.unreadable))
 	}
 	for i := range a.gs {
 		a.on[i] = a.wait.On(&a.gs[i])

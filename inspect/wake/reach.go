@@ -3,6 +3,7 @@ package wake
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"rtdbg/inspect/heap"
 	"rtdbg/inspect/mem"
@@ -18,7 +19,7 @@ func (a *Analyzer) reach(ctx context.Context) error {
 	if !a.anyStuck() {
 		return nil
 	}
-	if a.heap == nil {
+	if a.heap == nil || a.unreadable > 0 {
 		a.unsettle(func(*object) bool { return true })
 		return nil
 	}
@@ -34,7 +35,9 @@ func (a *Analyzer) reach(ctx context.Context) error {
 				continue
 			}
 			added[i] = true
-			a.addStack(m, i)
+			if err := a.addStack(m, i); err != nil {
+				a.limit(ctx, fmt.Errorf("the stack of goroutine %d: %w", a.gs[i].Goid, err))
+			}
 		}
 		if err := m.Spread(ctx); err != nil {
 			return err
@@ -54,7 +57,10 @@ func (a *Analyzer) limit(ctx context.Context, err error) {
 	if ctx.Err() != nil || errors.Is(err, context.Canceled) {
 		return
 	}
-	a.notes = append(a.notes, "the heap is incomplete: "+err.Error())
+	if !a.limited {
+		a.notes = append(a.notes, "memory is incomplete: "+err.Error())
+	}
+	a.limited = true
 	a.unsettle(func(*object) bool { return true })
 }
 
@@ -67,13 +73,18 @@ func (a *Analyzer) anyStuck() bool {
 	return false
 }
 
-// addStack adds all that goroutine i refers to.
-func (a *Analyzer) addStack(m *heap.Mark, i int) {
+// addStack adds all that goroutine i refers to. Where its frames cannot be
+// followed to the end every word of its stack counts.
+func (a *Analyzer) addStack(m *heap.Mark, i int) error {
 	g := &a.gs[i]
-	_ = a.stacks.Pointers(g, func(_ int, value mem.Addr, _ bool) { m.Pointer(value) })
+	err := a.stacks.Pointers(g, func(_ int, value mem.Addr, _ bool) { m.Pointer(value) })
 	for _, root := range a.rt.StackRoots(g) {
 		m.Pointer(root)
 	}
+	if err == nil {
+		return nil
+	}
+	return m.Range(g.StackLo, g.StackHi)
 }
 
 // skipWaits keeps the runtime's own books from counting as a reference: every
