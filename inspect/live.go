@@ -30,10 +30,11 @@ func Attach(ctx context.Context, pid int, o Options) (*Process, error) {
 	if p.info.Exe, err = os.Readlink(m.ExePath()); err != nil {
 		p.info.Exe = m.ExePath()
 	}
+	// Delve stops the process first and then loads its symbols.
+	p.now = liveNow()
 	if p.session, err = delve.Attach(ctx, pid); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
-	p.now = liveNow()
 	p.info.Now = p.now.Source
 	threads, err := p.session.Threads(ctx)
 	if err != nil {

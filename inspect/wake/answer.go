@@ -256,6 +256,9 @@ func (a *Analyzer) rank(w Waker) int {
 	if w.By != Goroutine {
 		return n
 	}
+	if w.peer {
+		n += 5
+	}
 	if i, ok := a.index(w.Goid); ok {
 		switch {
 		case a.rt.WaitReason(&a.gs[i]) == "":

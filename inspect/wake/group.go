@@ -1,6 +1,11 @@
 package wake
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+
+	"rtdbg/inspect/wait"
+)
 
 // group is the candidates of one object that have the same stack and refer to
 // the object from the same frame.
@@ -10,13 +15,18 @@ type group struct {
 	refs []stackRef
 	// count is all of them.
 	count int
+	// peer says that they wait on the object themselves.
+	peer bool
 }
 
-// groupKey is what the candidates of one group share.
+// groupKey is what the candidates of one group share. Peers, that wait on the
+// object in the same way themselves but have other ways to be woken, are all
+// one group, and the least likely.
 type groupKey struct {
 	shape any
 	frame int
 	exact bool
+	peer  bool
 }
 
 // groups returns the candidates of o, by group. It is computed once: many
@@ -28,12 +38,15 @@ func (a *Analyzer) groups(o *object) []group {
 			if !a.canWake(r.g, o) {
 				continue
 			}
-			k := groupKey{a.stacks.Shape(&a.gs[r.g]), r.frame, r.exact}
+			k := groupKey{peer: true}
+			if !a.waitsOn(r.g, o) {
+				k = groupKey{shape: a.stacks.Shape(&a.gs[r.g]), frame: r.frame, exact: r.exact}
+			}
 			at, ok := index[k]
 			if !ok {
 				at = len(o.groups)
 				index[k] = at
-				o.groups = append(o.groups, group{})
+				o.groups = append(o.groups, group{peer: k.peer})
 			}
 			gr := &o.groups[at]
 			gr.count++
@@ -44,6 +57,11 @@ func (a *Analyzer) groups(o *object) []group {
 		}
 	})
 	return o.groups
+}
+
+// waitsOn reports whether goroutine i waits on o.
+func (a *Analyzer) waitsOn(i int, o *object) bool {
+	return slices.ContainsFunc(a.on[i], func(on wait.On) bool { return on.Addr != nil && *on.Addr == o.addr })
 }
 
 // member is a candidate and the number of its group.
@@ -78,6 +96,10 @@ func (gr *group) waker(a *Analyzer, o *object, i int, member bool) Waker {
 		}
 		if w.Evidence == nil {
 			w.Goid, w.Evidence = a.gs[r.g].Goid, a.evidence(r, o)
+			if gr.peer {
+				w.Evidence = []string{fmt.Sprintf("waits on %s %v itself, but not only: woken otherwise it could", o.kind, o.addr)}
+				w.peer = true
+			}
 		}
 		w.Goids = append(w.Goids, a.gs[r.g].Goid)
 	}
