@@ -14,6 +14,16 @@ import (
 	"rtdbg/inspect/stack"
 )
 
+// DumpLevel is the level at which the program itself would print its
+// goroutines on SIGQUIT, as GOTRACEBACK in its environment says; where that was
+// not found, the level that shows all.
+func (p *Process) DumpLevel() int {
+	if level, ok := p.RT.TracebackLevel(); ok && level < stack.LevelSystem {
+		return stack.LevelAll
+	}
+	return stack.LevelSystem
+}
+
 // WriteDump writes all goroutines in the form in which the runtime prints them
 // when the program dies: at stack.LevelSystem all goroutines and frames, as
 // with GOTRACEBACK=system or crash; at stack.LevelAll the program's own.

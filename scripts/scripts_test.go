@@ -50,7 +50,7 @@ func cases() []golden {
 		{name: "wakers-one", script: "wakers", args: []string{"{closer}"}, split: whole},
 		{name: "runq", script: "runq", split: lines, all: true},
 		{name: "why", script: "why", split: paragraphs},
-		{name: "dump", script: "dump", split: paragraphs},
+		{name: "dump", script: "dump", args: []string{"all"}, split: paragraphs},
 		{name: "dump-system", script: "dump", args: []string{"system"}, split: paragraphs},
 	}
 }

@@ -59,6 +59,7 @@ func variables() []variable {
 		{"runtime.memstats", func(g *rt.Globals) *mem.Addr { return &g.MemStats }, (*finder).memstats, true},
 		{"runtime.waitReasonStrings", func(g *rt.Globals) *mem.Addr { return &g.WaitReasonStrings }, (*finder).waitReasons, true},
 		{"runtime.debug", func(g *rt.Globals) *mem.Addr { return &g.Debug }, nil, true},
+		{"runtime.traceback_cache", func(g *rt.Globals) *mem.Addr { return &g.TracebackCache }, nil, true},
 		{"runtime.faketime", func(g *rt.Globals) *mem.Addr { return &g.Faketime }, nil, true},
 	}
 }

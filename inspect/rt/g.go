@@ -243,3 +243,18 @@ func (r *Runtime) TracebackLabels() (on, ok bool) {
 	}
 	return r.Arch.Order.Uint32(b[:]) == 1, true
 }
+
+// TracebackLevel reads the level that GOTRACEBACK gave the target (1 for single
+// and all, 2 for system and crash, 0 for none; runtime.gotraceback, runtime1.go);
+// ok is false where it was not found.
+func (r *Runtime) TracebackLevel() (level int, ok bool) {
+	if r.Globals.TracebackCache == 0 {
+		return 0, false
+	}
+	var b [4]byte
+	if err := r.Mem.ReadAt(b[:], r.Globals.TracebackCache); err != nil {
+		return 0, false
+	}
+	const shift = 2 // tracebackShift
+	return int(r.Arch.Order.Uint32(b[:]) >> shift), true
+}

@@ -20,7 +20,7 @@ import (
 type Globals struct {
 	AllGs, AllP, AllM, Sched, SemTable, MHeap, MemStats mem.Addr
 	FirstModuleData, WaitReasonStrings, BuildVersion    mem.Addr
-	Faketime, Debug                                     mem.Addr
+	Faketime, Debug, TracebackCache                     mem.Addr
 }
 
 // Runtime reads one stopped instant of one target's runtime.
@@ -57,6 +57,7 @@ type plans struct {
 	memStats *layout.Plan[MemStats]
 	coro     *layout.Plan[Coro]
 	bubble   *layout.Plan[Bubble]
+	hmap     *layout.Plan[hmap]
 }
 
 // New compiles the views for the target's layouts. The Runtime reads structures
@@ -104,6 +105,7 @@ func (r *Runtime) compile() error {
 		bindOptional(&p.fd, t, "internal/poll.FD"),
 		bindOptional(&p.coro, t, "runtime.coro"),
 		bindOptional(&p.bubble, t, "runtime.synctestBubble"),
+		bindOptional(&p.hmap, t, "runtime.hmap"),
 	)
 }
 

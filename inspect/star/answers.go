@@ -127,7 +127,7 @@ type dumpText struct {
 
 func callDump(in *Interp, a args) (starlark.Value, error) {
 	if !a.given(0) {
-		return dumpText{in, stack.LevelAll}, nil
+		return dumpText{in, in.p.DumpLevel()}, nil
 	}
 	switch level, _ := starlark.AsString(a[0]); level {
 	case "all", "single":

@@ -128,6 +128,24 @@ func (in *Interp) keep(env starlark.StringDict) {
 	}
 }
 
+// Hidden are the builtins that definitions hide: "for g in gs()" at a prompt
+// defines g.
+func (in *Interp) Hidden() []string {
+	var names []string
+	for _, name := range in.globals.Keys() {
+		if in.predeclared.Has(name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Forget removes the definition of name, and reports whether there was one.
+func (in *Interp) Forget(name string) bool {
+	defer delete(in.globals, name)
+	return in.Defined(name)
+}
+
 // run calls f with a thread that ctx cancels.
 func (in *Interp) run(ctx context.Context, l *loader, f func(*starlark.Thread) (starlark.Value, error)) (starlark.Value, error) {
 	in.ctx = ctx

@@ -34,6 +34,9 @@ func groupClass() *class[inspect.Group] {
 		name: "Group",
 		doc:  "goroutines that stand at the same place for the same reason",
 		str:  func(_ *Interp, g G) string { return groupHead(&g) },
+		report: func(in *Interp, g G) render.Report {
+			return render.Report{Sections: []render.Section{render.Text(in.groupLines(&g)...)}, Records: render.Of[any](g)}
+		},
 		attrs: []attr[G]{
 			{"count", "number of goroutines", plain, func(_ *Interp, g G) (starlark.Value, error) { return ok(integer(g.Count)) }},
 			{"goids", "their ids, the oldest first, at most 100", plain, func(_ *Interp, g G) (starlark.Value, error) { return ok(goids(g.Goids)) }},
@@ -89,7 +92,7 @@ func whyReport(in *Interp, d *inspect.Diagnosis) render.Report {
 			if d.Groups[i].Idle {
 				continue
 			}
-			for _, l := range in.groupLines(&d.Groups[i]) {
+			for _, l := range append([]string{""}, in.groupLines(&d.Groups[i])...) {
 				if !yield(l, nil) {
 					return
 				}
@@ -136,7 +139,7 @@ func idleTable(d *inspect.Diagnosis) render.Table {
 
 // groupLines tells of a group: who, what keeps them, who could help.
 func (in *Interp) groupLines(g *inspect.Group) []string {
-	lines := []string{"", groupHead(g)}
+	lines := []string{groupHead(g)}
 	who := "it"
 	if g.Count != 1 {
 		who = "them"
