@@ -2,13 +2,14 @@ package inspect
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
 
 	"rtdbg/inspect/arch"
-	"rtdbg/inspect/layout"
 	"rtdbg/inspect/mem"
+	"rtdbg/inspect/pcln"
 	"rtdbg/inspect/rt"
 	"rtdbg/inspect/stack"
 	"rtdbg/inspect/wait"
@@ -192,8 +193,25 @@ func (p *Process) start(g *rt.G) (stack.Start, error) {
 			return st, nil
 		}
 	}
+	if g.SchedSP == 0 {
+		// As in the race detector (racecall, runtime/race_amd64.s).
+		return st, errors.New("its thread executes on another stack and did not record where it left the goroutine's")
+	}
 	st.PC, st.SP, st.LR = g.SchedPC, g.SchedSP, g.SchedLR
 	return st, nil
+}
+
+// running returns the registers of a goroutine that is executing its own code;
+// ok is false for others.
+func (p *Process) running(g *rt.G) (regs arch.Regs, ok bool) {
+	if g.M == 0 || g.SyscallSP != 0 {
+		return regs, false
+	}
+	m, err := p.RT.ReadM(g.M)
+	if err != nil {
+		return regs, false
+	}
+	return p.registers(g, &m)
 }
 
 // registers returns the registers with which g itself was executing: those of
@@ -249,14 +267,15 @@ func (g *Goroutine) CreatedBy() string {
 }
 
 // Start returns the function that the goroutine runs. The compiler wraps a go
-// statement with arguments in a function of its own; it is looked through
-// where the stack shows what it called.
+// statement with arguments in a function of its own (main.main.gowrap1 since Go
+// 1.22, main.main.func1 before); it is looked through where the stack shows
+// what it called.
 func (g *Goroutine) Start() string {
 	f := g.p.syms.StartFunc(g.StartPC)
 	if f == nil {
 		return ""
 	}
-	if !strings.Contains(f.Name, ".gowrap") {
+	if f.ID != pcln.FuncIDWrapper {
 		return f.Name
 	}
 	frames := g.Trace().Stack.Frames
@@ -273,40 +292,20 @@ func (g *Goroutine) Start() string {
 	return f.Name
 }
 
-// maxLabels bounds the profiler labels of one goroutine.
-const maxLabels = 4096
-
-// Labels returns the goroutine's profiler labels, nil if it has none. Since Go
-// 1.24 they are a sorted list (internal/runtime/pprof/label.Set; LabelSet in
-// runtime/pprof before 1.25).
+// Labels returns the goroutine's profiler labels, nil if it has none: a list
+// since Go 1.24, a map before. Labels read before an error are returned with
+// it.
 func (g *Goroutine) Labels() (map[string]string, error) {
-	if g.G.Labels == 0 || g.p.minor < 24 {
+	if g.G.Labels == 0 {
 		return nil, nil
 	}
-	b := make([]byte, 24)
-	if err := g.p.Mem.ReadAt(b, g.G.Labels); err != nil {
-		return nil, fmt.Errorf("goroutine %d: labels: %w", g.Goid, err)
+	read := g.p.RT.LabelList
+	if g.p.minor < 24 {
+		read = g.p.RT.LabelMap
 	}
-	o := g.p.arch.Order
-	at, n := mem.Addr(o.Uint64(b)), o.Uint64(b[8:])
-	if n > maxLabels {
-		return nil, fmt.Errorf("goroutine %d: labels: corrupt list of %d", g.Goid, n)
-	}
-	labels := make(map[string]string, n)
-	for i := range n {
-		w := make([]byte, 32)
-		if err := g.p.Mem.ReadAt(w, at+mem.Addr(32*i)); err != nil {
-			return labels, fmt.Errorf("goroutine %d: labels: %w", g.Goid, err)
-		}
-		k, err := g.p.RT.ReadString(layout.String{Ptr: o.Uint64(w), Len: o.Uint64(w[8:])})
-		if err != nil {
-			return labels, fmt.Errorf("goroutine %d: labels: %w", g.Goid, err)
-		}
-		v, err := g.p.RT.ReadString(layout.String{Ptr: o.Uint64(w[16:]), Len: o.Uint64(w[24:])})
-		if err != nil {
-			return labels, fmt.Errorf("goroutine %d: label %s: %w", g.Goid, k, err)
-		}
-		labels[k] = v
+	labels, err := read(g.G.Labels)
+	if err != nil {
+		return labels, fmt.Errorf("goroutine %d: labels: %w", g.Goid, err)
 	}
 	return labels, nil
 }

@@ -72,6 +72,13 @@ func (r roots) Pointers(g *rt.G, visit func(frame int, value mem.Addr, exact boo
 			visit(ptr.Frame, ptr.Value, ptr.Kind != stack.Conservative)
 		})
 	})
+	if regs, ok := r.p.running(g); ok {
+		for _, w := range regs.General {
+			if w != 0 {
+				visit(0, mem.Addr(w), false)
+			}
+		}
+	}
 	if t.Err != nil {
 		return t.Err
 	}

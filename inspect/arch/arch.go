@@ -39,6 +39,10 @@ type Regs struct {
 	// TLS is the thread pointer (FS base on amd64, TPIDR_EL0 on arm64),
 	// 0 where the source does not record it.
 	TLS uint64
+	// General are all register words that the source has, in its own order,
+	// for the search for pointers that are in a register only; 0 beyond the
+	// last.
+	General [64]uint64
 }
 
 // Thread is a stopped thread of the target.

@@ -37,10 +37,14 @@ func (a *Arch) DecodeRegs(block []byte) (Regs, error) {
 		return a.Order.Uint64(block[i*8:])
 	}
 	b := &a.regs
-	return Regs{
+	r := Regs{
 		PC: word(b.pc), SP: word(b.sp), FP: word(b.fp),
 		LR: word(b.lr), G: word(b.g), TLS: word(b.tls),
-	}, nil
+	}
+	for i := range min(b.words, len(r.General)) {
+		r.General[i] = word(i)
+	}
+	return r, nil
 }
 
 // SetByName stores v in the register called name, in any case, and reports

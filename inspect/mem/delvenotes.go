@@ -51,7 +51,7 @@ func (n *notes) addDelveThread(d []byte, a *arch.Arch) error {
 	}}
 	count := le.Uint32(d[delveThreadFixedSize-4:])
 	rest := d[delveThreadFixedSize:]
-	for range count {
+	for i := range count {
 		name, after, ok := cutSized(rest)
 		if !ok {
 			return fmt.Errorf("is damaged: the registers of thread %d are cut off", t.TID)
@@ -63,6 +63,9 @@ func (n *notes) addDelveThread(d []byte, a *arch.Arch) error {
 		rest = after
 		if len(value) >= 8 {
 			a.SetByName(&t.Regs, string(name), le.Uint64(value))
+			if i < uint32(len(t.Regs.General)) {
+				t.Regs.General[i] = le.Uint64(value)
+			}
 		}
 	}
 	n.threads = append(n.threads, t)

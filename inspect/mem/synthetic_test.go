@@ -186,6 +186,9 @@ func TestThreadsOfARM64(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []arch.Thread{{TID: 4711, Regs: arch.Regs{PC: 1032, SP: 1031, FP: 1029, LR: 1030, G: 1028, TLS: 0x7777}}}
+	for i := range 34 {
+		want[0].Regs.General[i] = uint64(1000 + i)
+	}
 	if !slices.Equal(c.Threads(), want) {
 		t.Errorf("Threads = %+v, want %+v", c.Threads(), want)
 	}
@@ -223,7 +226,7 @@ func TestThreadsOfDelveDump(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []arch.Thread{{TID: 4711, Regs: arch.Regs{PC: 1, SP: 2, FP: 3, TLS: 4, G: 5}}}
+	want := []arch.Thread{{TID: 4711, Regs: arch.Regs{PC: 1, SP: 2, FP: 3, TLS: 4, G: 5, General: [64]uint64{5}}}}
 	if !slices.Equal(c.Threads(), want) || c.PID() != 815 || c.notes.entry != 0x401000 {
 		t.Errorf("Threads = %+v, PID = %d, entry %#x", c.Threads(), c.PID(), c.notes.entry)
 	}

@@ -91,5 +91,8 @@ func (u *Unwinder) readSigframe(at mem.Addr) (arch.Regs, mem.Range, error) {
 	if l.lr != 0 {
 		r.LR = word(l.lr)
 	}
+	for i := range min(len(b)/8, len(r.General)) {
+		r.General[i] = word(uint64(8 * i))
+	}
 	return r, mem.Range{Start: mem.Addr(stack), End: mem.Addr(stack + size)}, nil
 }
