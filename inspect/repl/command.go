@@ -37,7 +37,7 @@ func (c *console) isCommand(name string) bool {
 
 // commands are the words that open a command line.
 func (c *console) commands() []string {
-	words := []string{"exit", "help", "quit"}
+	words := []string{"exit", "forget", "help", "quit"}
 	for _, s := range c.scripts {
 		words = append(words, s.Name)
 	}
@@ -83,19 +83,13 @@ func split(line string) ([]string, error) {
 	return words, nil
 }
 
-// runCommand runs help or a script.
+// runCommand runs help, forget or a script.
 func (c *console) runCommand(ctx context.Context, words []string) error {
-	if words[0] == "help" {
-		text, err := c.help(words[1:])
-		if err != nil {
-			return err
-		}
-		r := render.Report{Name: "help", Sections: []render.Section{render.Text(strings.Split(text, "\n")...)}}
-		f, err := render.Lookup("text")
-		if err != nil {
-			return err
-		}
-		return f.Write(c.req.Out, r, c.req.Options)
+	switch words[0] {
+	case "help":
+		return c.printHelp(words[1:])
+	case "forget":
+		return c.forget(words[1:])
 	}
 	s, err := star.Find(words[0])
 	if err != nil {
@@ -106,6 +100,32 @@ func (c *console) runCommand(ctx context.Context, words []string) error {
 		return err
 	}
 	return c.script(ctx, s, args)
+}
+
+// forget removes definitions, so that builtins that they hide are seen again.
+func (c *console) forget(names []string) error {
+	if len(names) == 0 {
+		return errors.New("forget needs the names of definitions")
+	}
+	for _, name := range names {
+		if !c.in.Forget(name) {
+			return fmt.Errorf("%s was not defined here", name)
+		}
+	}
+	return nil
+}
+
+func (c *console) printHelp(words []string) error {
+	text, err := c.help(words)
+	if err != nil {
+		return err
+	}
+	f, err := render.Lookup("text")
+	if err != nil {
+		return err
+	}
+	lines := render.Text(strings.Split(text, "\n")...)
+	return f.Write(c.req.Out, render.Report{Name: "help", Sections: []render.Section{lines}}, c.req.Options)
 }
 
 // flagsApart takes the words that are flags from the others.
@@ -146,6 +166,7 @@ func (c *console) overview() string {
 		fmt.Fprintf(&b, "  %-28s  %s\n", s.Usage(), s.Summary())
 	}
 	b.WriteString("  help [NAME]                   on a command, a builtin or a type\n")
+	b.WriteString("  forget NAME...                definitions of yours, such as one that hides a builtin\n")
 	b.WriteString("  exit                          or Ctrl-D\n\n")
 	b.WriteString("Anything else is Starlark; a path ending in .star is a script. Builtins:\n")
 	b.WriteString(star.BuiltinList())

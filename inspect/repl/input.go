@@ -64,16 +64,29 @@ func (e *lineEditor) prompt(p string) (string, error) {
 // interruptKey says whether Ctrl-C at the terminal of standard input is a signal
 // or a character.
 func interruptKey(signals bool) {
-	m, err := unix.IoctlGetTermios(unix.Stdin, unix.TCGETS)
+	var m *unix.Termios
+	err := retry(func() (err error) {
+		m, err = unix.IoctlGetTermios(unix.Stdin, unix.TCGETS)
+		return err
+	})
 	if err != nil {
-		return
+		return // no terminal any more
 	}
 	m.Lflag &^= unix.ISIG
 	if signals {
 		m.Lflag |= unix.ISIG
 	}
 	// Where this fails Ctrl-C stays what it was.
-	_ = unix.IoctlSetTermios(unix.Stdin, unix.TCSETS, m)
+	_ = retry(func() error { return unix.IoctlSetTermios(unix.Stdin, unix.TCSETS, m) })
+}
+
+// retry calls f until a signal does not interrupt it.
+func retry(f func() error) error {
+	for {
+		if err := f(); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
 }
 
 func (e *lineEditor) remember(line string) { e.state.AppendHistory(line) }

@@ -22,12 +22,29 @@ import (
 )
 
 // patience is how long the terminal may stay without what is expected.
-const patience = 30 * time.Second
+const patience = 60 * time.Second
+
+// scratch holds rtdbg itself; build makes it when first asked.
+var scratch string
+
+func TestMain(m *testing.M) {
+	var err error
+	if scratch, err = os.MkdirTemp("", "rtdbg-repl-test-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	status := m.Run()
+	os.RemoveAll(scratch)
+	os.Exit(status)
+}
 
 // build returns the path of rtdbg itself.
 func build(t *testing.T) string {
 	t.Helper()
-	exe := filepath.Join(t.TempDir(), "rtdbg")
+	exe := filepath.Join(scratch, "rtdbg")
+	if _, err := os.Stat(exe); err == nil {
+		return exe
+	}
 	if out, err := exec.Command("go", "build", "-o", exe, "rtdbg/cmd/rtdbg").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
@@ -123,9 +140,31 @@ func (k *console) expect(what string) {
 		select {
 		case <-k.more:
 		case <-deadline:
-			k.t.Fatalf("the terminal does not show %q; it shows\n%q", what, text[min(k.at, len(text)):])
+			k.t.Fatalf("the terminal does not show %q; it shows\n%q\n%s", what, text[min(k.at, len(text)):], k.autopsy())
 		}
 	}
+}
+
+// autopsy says what rtdbg does instead of what was expected: the state of the
+// process, whether Ctrl-C is a signal on the terminal, and where its goroutines
+// are.
+func (k *console) autopsy() string {
+	state, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", k.cmd.Process.Pid))
+	if err != nil {
+		state = []byte(err.Error())
+	}
+	mode := k.termios()
+	k.mu.Lock()
+	from := k.seen.Len()
+	k.mu.Unlock()
+	_ = k.cmd.Process.Signal(syscall.SIGQUIT)
+	select {
+	case <-k.done:
+	case <-time.After(5 * time.Second):
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return fmt.Sprintf("stat: %.60s\nCtrl-C is a signal: %t\n%.20000s", state, mode.Lflag&unix.ISIG != 0, k.seen.String()[from:])
 }
 
 func (k *console) typ(s string) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -200,7 +201,13 @@ func (c *console) continuation() (string, error) {
 }
 
 func (c *console) execute(ctx context.Context, f *syntax.File) error {
+	before := c.in.Hidden()
 	v, err := c.in.ExecChunk(ctx, f)
+	for _, name := range c.in.Hidden() {
+		if !slices.Contains(before, name) {
+			fmt.Fprintf(c.term.Err, "note: %s hides the builtin until you type: forget %s\n", name, name)
+		}
+	}
 	if err != nil || v == nil {
 		return err
 	}

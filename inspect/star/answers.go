@@ -57,7 +57,7 @@ func answerBuiltins() []Builtin {
 		},
 		{
 			Name:    "dump",
-			Params:  []Param{{Name: "level", Default: `"all"`, Doc: `"all" for the program's frames, "system" for the runtime's as well (GOTRACEBACK)`}},
+			Params:  []Param{{Name: "level", Default: "None", Doc: `"all" for the program's frames, "system" for the runtime's as well, None as its GOTRACEBACK says`}},
 			Doc:     "All goroutines as SIGQUIT makes the program print them.",
 			Example: `dump("system")`,
 			call:    callDump,

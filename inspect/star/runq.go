@@ -61,18 +61,18 @@ func dash[T int64 | uint64](p *T) string {
 	return fmt.Sprint(*p)
 }
 
-// joinIDs is the ids with blanks between them, at most limit of them.
-func joinIDs(ids []uint64, limit int) string {
+// joinIDs is the ids with blanks between them, at most limit of the total.
+func joinIDs(ids []uint64, limit, total int) string {
 	var b strings.Builder
-	for i, id := range ids {
+	shown := min(len(ids), limit)
+	for i, id := range ids[:shown] {
 		if i > 0 {
 			b.WriteByte(' ')
 		}
-		if i == limit {
-			fmt.Fprintf(&b, "… (%d more)", len(ids)-limit)
-			break
-		}
 		b.WriteString(strconv.FormatUint(id, 10))
+	}
+	if total > shown {
+		fmt.Fprintf(&b, " … and %d more", total-shown)
 	}
 	return b.String()
 }
@@ -81,7 +81,7 @@ func runqReport(_ *Interp, r *inspect.RunQ) render.Report {
 	rows := func(yield func([]string, error) bool) {
 		for i := range r.Ps {
 			p := &r.Ps[i]
-			queue := orWord(joinIDs(p.RunQ, len(p.RunQ)), "-")
+			queue := orWord(joinIDs(p.RunQ, len(p.RunQ), len(p.RunQ)), "-")
 			if p.Note != "" {
 				queue += " <unreadable: " + p.Note + ">"
 			}
@@ -90,7 +90,7 @@ func runqReport(_ *Interp, r *inspect.RunQ) render.Report {
 			}
 		}
 	}
-	tail := fmt.Sprintf("global queue: %s", orWord(joinIDs(r.Global, len(r.Global)), "empty"))
+	tail := fmt.Sprintf("global queue: %s", orWord(joinIDs(r.Global, len(r.Global), len(r.Global)), "empty"))
 	sections := []render.Section{
 		render.Text(fmt.Sprintf("%s on %s", count(r.NowRunnable, "runnable goroutine"), count(len(r.Ps), "P"))),
 		render.Table{Columns: render.Columns(">P", "STATUS", ">M", ">RUNS", ">RUNNEXT", "RUNQ (next first)"), Rows: rows},

@@ -129,7 +129,7 @@ func (in *Interp) wakerPhrase(w *wake.Waker) string {
 	case w.By != wake.Goroutine:
 		b.WriteString(byWord(w.By))
 	case w.Count > 1:
-		fmt.Fprintf(&b, "%d goroutines (%s)", w.Count, joinIDs(w.Goids, 5))
+		fmt.Fprintf(&b, "%d goroutines (%s)", w.Count, joinIDs(w.Goids, 5, w.Count))
 	default:
 		fmt.Fprintf(&b, "goroutine %d", w.Goid)
 	}

@@ -101,7 +101,7 @@ func whyReport(in *Interp, d *inspect.Diagnosis) render.Report {
 	}
 	sections := []render.Section{render.Lines(lines)}
 	if n := idle(d); n > 0 {
-		sections = append(sections, render.Text("", fmt.Sprintf("%s as usual:", waiting(n))), idleTable(d))
+		sections = append(sections, render.Text("", fmt.Sprintf("%s as usual:", waiting(n))), in.idleTable(d))
 	}
 	return render.Report{Sections: sections, Records: render.Of[any](d)}
 }
@@ -123,13 +123,19 @@ func waiting(n int) string {
 	return fmt.Sprintf("%d goroutines wait", n)
 }
 
-func idleTable(d *inspect.Diagnosis) render.Table {
+// idleTable has a row for each idle group. Where most of them are the runtime's
+// own goroutines, what tells them apart is where they began.
+func (in *Interp) idleTable(d *inspect.Diagnosis) render.Table {
 	return render.Table{
 		Columns: render.Columns(">", "", ""), Headless: true,
 		Rows: func(yield func([]string, error) bool) {
 			for i := range d.Groups {
 				g := &d.Groups[i]
-				if g.Idle && !yield([]string{fmt.Sprintf("%4d", g.Count), g.State, groupPlace(g)}, nil) {
+				if !g.Idle {
+					continue
+				}
+				place := in.whereabouts(first(g.Goids))[1]
+				if !yield([]string{fmt.Sprintf("%4d", g.Count), g.State, place}, nil) {
 					return
 				}
 			}
@@ -143,7 +149,7 @@ func (in *Interp) groupLines(g *inspect.Group) []string {
 	who := "it"
 	if g.Count != 1 {
 		who = "them"
-		lines = append(lines, "    ids "+joinIDs(g.Goids, 20)+beyond(g.Count, len(g.Goids)))
+		lines = append(lines, "    ids "+joinIDs(g.Goids, 20, g.Count))
 	}
 	if len(g.WaitsOn) > 0 {
 		sentence := in.waitSentence(g.WaitsOn)
@@ -161,12 +167,4 @@ func (in *Interp) groupLines(g *inspect.Group) []string {
 		lines = append(lines, "    created by "+g.CreatedBy)
 	}
 	return lines
-}
-
-// beyond says how many ids were not kept at all.
-func beyond(total, kept int) string {
-	if total <= kept {
-		return ""
-	}
-	return fmt.Sprintf(" of %d", total)
 }
