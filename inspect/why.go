@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"rtdbg/inspect/rt"
 	"rtdbg/inspect/wait"
@@ -115,8 +114,9 @@ func (p *Process) newGroup(g *Goroutine, ans wake.Answer) Group {
 	if gr.WaitsOn == nil {
 		gr.WaitsOn = []wait.On{}
 	}
-	gr.Function, gr.File, gr.Line = g.place()
-	gr.Function = p.printed(gr.Function)
+	if f, ok := g.Place(); ok {
+		gr.Function, gr.File, gr.Line = p.printed(f.Func), f.File, f.Line.Line
+	}
 	gr.Idle = gr.system || ans.Verdict == wake.External
 	return gr
 }
@@ -129,71 +129,6 @@ func (gr *Group) add(g *Goroutine) {
 	if ns := g.WaitNS(); ns != nil && (gr.WaitNS == nil || *ns > *gr.WaitNS) {
 		gr.WaitNS = ns
 	}
-}
-
-// place returns where the program's own code stands: the innermost frame whose
-// source is not Go's own library; without one, the innermost that is neither
-// the runtime's nor of a package through which programs wait.
-func (g *Goroutine) place() (fn, file string, line int) {
-	found := 0
-	for _, ph := range g.Trace().Stack.Frames {
-		for _, l := range ph.Lines() {
-			rank := 1
-			switch {
-			case !g.p.library(l.File, l.Func):
-				return l.Func, l.File, l.Line
-			case !wake.Plumbing(l.Func):
-				rank = 2
-			}
-			if rank > found {
-				found, fn, file, line = rank, l.Func, l.File, l.Line
-			}
-		}
-	}
-	return fn, file, line
-}
-
-// library reports whether a function is part of Go's own library: its source
-// lies below the directory in which the runtime's lies. In a program built with
-// -trimpath that directory has no name; then only a package path whose first
-// element has no dot and which is not of the main module's can be one.
-func (p *Process) library(file, fn string) bool {
-	if root := p.goroot(); root != "" {
-		return strings.HasPrefix(file, root)
-	}
-	path, _, _ := strings.Cut(fn, ".")
-	if strings.Contains(fn, "/") {
-		path, _, _ = strings.Cut(fn, "/")
-	}
-	if path == "main" || strings.Contains(path, ".") {
-		return false
-	}
-	return path != p.mainModule()
-}
-
-// goroot returns the source directory of Go's library as the program records
-// it, with a final slash; "" with -trimpath.
-func (p *Process) goroot() string {
-	p.gorootOnce.Do(func() {
-		if f := p.pcln.FuncByName("runtime.gopark"); f != nil {
-			file, _ := f.Line(f.Entry)
-			p.gorootDir, _ = strings.CutSuffix(file, "runtime/proc.go")
-		}
-	})
-	return p.gorootDir
-}
-
-// mainModule returns the first element of the main module's path.
-func (p *Process) mainModule() string {
-	if p.exe == nil {
-		return ""
-	}
-	b, err := p.exe.BuildInfo()
-	if err != nil {
-		return ""
-	}
-	first, _, _ := strings.Cut(b.Main.Path, "/")
-	return first
 }
 
 func stuck(v wake.Verdict) bool {

@@ -2,7 +2,6 @@ package star
 
 import (
 	"fmt"
-	"strings"
 
 	"go.starlark.net/starlark"
 
@@ -58,36 +57,3 @@ func frameLines(g *inspect.Goroutine) []string {
 
 // maxFuncWidth is the length up to which function names are aligned.
 const maxFuncWidth = 48
-
-// informative is the frame that tells where g is in the program: the first
-// one outside the packages that all waiting goes through. A goroutine of those
-// packages themselves is where it began.
-func informative(g *inspect.Goroutine) (frame, bool) {
-	var outermost, found *stack.Frame
-	g.Trace().EachShown(stack.LevelAll, func(f *stack.Frame) bool {
-		c := *f
-		if !plumbing(f.Func) {
-			found = &c
-			return false
-		}
-		if f.Func != "runtime.goexit" && !strings.Contains(f.Func, ".gowrap") {
-			outermost = &c
-		}
-		return true
-	})
-	if found == nil {
-		found = outermost
-	}
-	return frame{found}, found != nil
-}
-
-// plumbing reports whether a function belongs to the packages that a wait
-// passes through on its way into the runtime.
-func plumbing(fn string) bool {
-	for _, p := range [...]string{"runtime.", "runtime/", "internal/", "sync.", "sync/", "syscall.", "time.", "os.", "net.", "iter."} {
-		if strings.HasPrefix(fn, p) {
-			return true
-		}
-	}
-	return false
-}

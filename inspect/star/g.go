@@ -30,11 +30,11 @@ func gClass() *class[*inspect.Goroutine] {
 			{"waits_on", "what it waits on: one WaitsOn for each case of a select", plain, func(in *Interp, g G) (starlark.Value, error) { return ok(in.classes.waitsOn.list(in, g.WaitsOn())) }},
 			{"frames", "its Frames, innermost first; an error that cut them short is the last element", plain, gFrames},
 			{"at", "the Frame that tells where it is in the program, or None", plain, func(in *Interp, g G) (starlark.Value, error) {
-				f, found := informative(g)
+				f, found := g.Place()
 				if !found {
 					return starlark.None, nil
 				}
-				return in.classes.frame.of(in, f), nil
+				return in.classes.frame.of(in, frame{&f}), nil
 			}},
 			{"created_by", "the function whose go statement made it, \"\" for the first one", plain, func(_ *Interp, g G) (starlark.Value, error) { return ok(text(g.CreatedBy())) }},
 			{"start", "the function that it runs", plain, func(_ *Interp, g G) (starlark.Value, error) { return ok(text(g.Start())) }},
@@ -83,8 +83,8 @@ func state(g *inspect.Goroutine) string {
 
 func gString(_ *Interp, g *inspect.Goroutine) string {
 	s := fmt.Sprintf("goroutine %d [%s]", g.Goid, state(g))
-	if f, ok := informative(g); ok {
-		s += " at " + f.String()
+	if f, ok := g.Place(); ok {
+		s += " at " + frame{&f}.String()
 	}
 	return s
 }

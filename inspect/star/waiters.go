@@ -119,9 +119,9 @@ func (in *Interp) whereabouts(goid uint64) []string {
 	if err != nil {
 		return []string{render.Unreadable(err), ""}
 	}
-	f, ok := informative(g)
+	f, ok := g.Place()
 	if !ok {
 		return []string{state(g), "-"}
 	}
-	return []string{state(g), f.String()}
+	return []string{state(g), frame{&f}.String()}
 }

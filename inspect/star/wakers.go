@@ -71,8 +71,8 @@ func (in *Interp) wakersLines(w *wakers) []string {
 	if on := w.g.WaitsOn(); len(on) > 0 {
 		head += " " + in.waitSentence(on)
 	}
-	if f, ok := informative(w.g); ok {
-		head += " at " + f.String()
+	if f, ok := w.g.Place(); ok {
+		head += " at " + frame{&f}.String()
 	}
 	lines := []string{head}
 	return append(lines, in.verdictLines(w.ans.Verdict, w.ans.Wakers, w.ans.More, w.ans.Note, "it")...)

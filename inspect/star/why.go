@@ -134,8 +134,7 @@ func (in *Interp) idleTable(d *inspect.Diagnosis) render.Table {
 				if !g.Idle {
 					continue
 				}
-				place := in.whereabouts(first(g.Goids))[1]
-				if !yield([]string{fmt.Sprintf("%4d", g.Count), g.State, place}, nil) {
+				if !yield([]string{fmt.Sprintf("%4d", g.Count), g.State, groupPlace(g)}, nil) {
 					return
 				}
 			}

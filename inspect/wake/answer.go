@@ -165,10 +165,7 @@ func (a *Analyzer) verdict(i int, ans *Answer, notes []string) {
 	byGoroutine := slices.ContainsFunc(ans.Wakers, func(w Waker) bool { return w.By == Goroutine })
 	others := slices.ContainsFunc(ans.Wakers, func(w Waker) bool { return w.By != Goroutine })
 	ans.Verdict = a.sum(i, byGoroutine, others)
-	switch ans.Verdict {
-	case Deadlock:
-		notes = append(notes, "every goroutine that can reach what it waits on is stuck as well")
-	case Never:
+	if ans.Verdict == Never {
 		notes = append(notes, "nobody who can run can reach what it waits on")
 	}
 	notes = append(notes, a.notes...)
