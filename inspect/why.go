@@ -84,7 +84,7 @@ func (p *Process) Why(ctx context.Context) (*Diagnosis, error) {
 		}
 		d.Goroutines++
 		v := a.Verdict(g.index)
-		if stuck(v) {
+		if stuck(v) && !wake.ByDesign(g.G, g.WaitReason()) {
 			d.Stuck++
 		}
 		k := groupKey{shape: g.Trace().Stack, state: g.state(), verdict: v, kind: a.Kind(g.index)}
@@ -117,7 +117,7 @@ func (p *Process) newGroup(g *Goroutine, ans wake.Answer) Group {
 	if f, ok := g.Place(); ok {
 		gr.Function, gr.File, gr.Line = p.printed(f.Func), f.File, f.Line.Line
 	}
-	gr.Idle = gr.system || ans.Verdict == wake.External
+	gr.Idle = gr.system || ans.Verdict == wake.External || wake.ByDesign(g.G, gr.State)
 	return gr
 }
 

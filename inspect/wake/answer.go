@@ -64,6 +64,9 @@ func (a *Analyzer) waiting(i int, ans *Answer) {
 		if ans.Note == "" {
 			ans.Note = "every channel of the select is nil"
 		}
+		if ByDesign(g, ans.WaitReason) {
+			ans.Note += "; in the main goroutine usually by design, to keep the program running"
+		}
 	case class == wait.ByTime:
 		ans.Verdict = External
 		ans.Wakers = append(ans.Wakers, sleepWaker(a.on[i]))
@@ -78,6 +81,11 @@ func (a *Analyzer) waiting(i int, ans *Answer) {
 		a.byGoroutines(i, ans)
 	}
 }
+
+// ByDesign reports whether g is the main goroutine in an empty select: the way
+// to keep a program running whose work is done by other goroutines. The
+// runtime's leak detector does not count the main goroutine either.
+func ByDesign(g *rt.G, reason string) bool { return g.Goid == 1 && reason == "select (no cases)" }
 
 func byOf(c wait.Class) By {
 	if c == wait.ByGC {
