@@ -145,6 +145,8 @@ func (gr *Group) rank() int {
 	switch {
 	case gr.system:
 		return 90
+	case gr.Idle:
+		return 50
 	case gr.Verdict == wake.Deadlock:
 		return 0
 	case gr.Verdict == wake.Never:
