@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"rtdbg/inspect/mem"
-	"rtdbg/inspect/rt"
 	"rtdbg/inspect/stack"
 	"rtdbg/inspect/wake"
 )
@@ -63,16 +62,17 @@ func (p *Process) funcValueName(fn mem.Addr) string {
 // roots gives the wake analysis what it needs of stacks.
 type roots struct{ p *Process }
 
-// Pointers visits the live pointers on g's stack.
-func (r roots) Pointers(g *rt.G, visit func(frame int, value mem.Addr, exact bool)) error {
-	t := tracer(r).Trace(g)
+// Pointers visits the live pointers on the stack of goroutine number i.
+func (r roots) Pointers(i int, visit func(frame int, value mem.Addr, exact bool)) error {
+	g := r.p.gs[i]
+	t := g.Trace()
 	var err error
 	r.p.unwinder(func(u *stack.Unwinder) {
-		err = u.Pointers(t, g.StackHi, r.p.RT.StackRoots(g), func(ptr stack.Pointer) {
+		err = u.Pointers(t, g.StackHi, r.p.RT.StackRoots(g.G), func(ptr stack.Pointer) {
 			visit(ptr.Frame, ptr.Value, ptr.Kind != stack.Conservative)
 		})
 	})
-	if regs, ok := r.p.running(g); ok {
+	if regs, ok := r.p.running(g.G); ok {
 		for _, w := range regs.General {
 			if w != 0 {
 				visit(0, mem.Addr(w), false)
@@ -87,16 +87,16 @@ func (r roots) Pointers(g *rt.G, visit func(frame int, value mem.Addr, exact boo
 
 // Func names the function of a physical frame, and its number when inlined
 // functions count too.
-func (r roots) Func(g *rt.G, frame int) (name string, shown int) {
-	frames := tracer(r).Trace(g).Stack.Frames
+func (r roots) Func(i, frame int) (name string, shown int) {
+	frames := r.p.gs[i].Trace().Stack.Frames
 	if frame < 0 || frame >= len(frames) {
 		return "", frame
 	}
-	for i := range frame + 1 {
-		shown += len(frames[i].Lines())
+	for j := range frame + 1 {
+		shown += len(frames[j].Lines())
 	}
 	return r.p.printed(frames[frame].Func.Name), shown - 1
 }
 
-// Shape identifies g's stack.
-func (r roots) Shape(g *rt.G) any { return tracer(r).Trace(g).Stack }
+// Shape identifies the stack of goroutine number i.
+func (r roots) Shape(i int) any { return r.p.gs[i].Trace().Stack }

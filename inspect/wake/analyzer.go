@@ -11,19 +11,21 @@ import (
 	"rtdbg/inspect/wait"
 )
 
-// Stacks gives the stacks of goroutines.
+// Stacks gives the stacks of the goroutines of an Input, by their number there.
+// It must be safe for concurrent use.
 type Stacks interface {
-	// Pointers calls visit with the value of every live pointer slot of g's
-	// stack and the index of its frame, innermost 0; exact says that the
-	// compiler's maps prove the slot live, not that it merely looks like a
-	// pointer. The error says that some frames could not be examined.
-	Pointers(g *rt.G, visit func(frame int, value mem.Addr, exact bool)) error
+	// Pointers calls visit with the value of every live pointer slot of the
+	// stack of goroutine i and the index of its frame, innermost 0; exact
+	// says that the compiler's maps prove the slot live, not that it merely
+	// looks like a pointer. The error says that some frames could not be
+	// examined.
+	Pointers(i int, visit func(frame int, value mem.Addr, exact bool)) error
 	// Func returns the function of physical frame number frame, as Pointers
 	// counts them, and the number of that function among the frames that
 	// outputs show, which count inlined functions too.
-	Func(g *rt.G, frame int) (name string, shown int)
+	Func(i, frame int) (name string, shown int)
 	// Shape identifies the stack: equal for goroutines at the same place.
-	Shape(g *rt.G) any
+	Shape(i int) any
 }
 
 // Analyzer finds wakers in one stopped instant. It is built once for all
@@ -39,6 +41,8 @@ type Analyzer struct {
 	objects map[mem.Addr]*object
 	order   []*object
 	state   []state
+	// reaches are the objects that each goroutine refers to from its stack.
+	reaches [][]*object
 	byGoid  map[uint64]int
 	notes   []string // what limits every answer
 	// unreadable goroutines may do anything; limited says that memory is
@@ -71,8 +75,10 @@ func New(ctx context.Context, in Input) (*Analyzer, error) {
 	if a.unreadable > 0 {
 		a.notes = append(a.notes, fmt.Sprintf("%d goroutines could not be read and may do anything", a.unreadable))
 	}
+	if err := each(ctx, len(a.gs), func(_, i int) { a.on[i] = a.wait.On(&a.gs[i]) }); err != nil {
+		return nil, err
+	}
 	for i := range a.gs {
-		a.on[i] = a.wait.On(&a.gs[i])
 		a.byGoid[a.gs[i].Goid] = i
 	}
 	a.collect()
@@ -101,46 +107,82 @@ func (a *Analyzer) scanStacks(ctx context.Context) error {
 		x, _ := extents.Find(o.extent.Start)
 		byExtent[x.Start] = append(byExtent[x.Start], o)
 	}
-	var bad int
-	for i := range a.gs {
-		if i%1024 == 0 && ctx.Err() != nil {
-			return ctx.Err()
+	hits := make([]hits, workers())
+	err := each(ctx, len(a.gs), func(w, i int) {
+		if !dead(a.rt.Status(&a.gs[i])) {
+			a.scanStack(i, extents, byExtent, &hits[w])
 		}
-		g := &a.gs[i]
-		if dead(a.rt.Status(g)) {
-			continue
+	})
+	if err != nil {
+		return err
+	}
+	bad := 0
+	for w := range hits {
+		for _, h := range hits[w].list {
+			h.o.refs = append(h.o.refs, h.ref)
 		}
-		err := a.stacks.Pointers(g, func(frame int, value mem.Addr, exact bool) {
-			x, ok := extents.Find(value)
-			if !ok {
-				return
-			}
-			for _, o := range byExtent[x.Start] {
-				a.addRef(o, stackRef{g: i, frame: frame, exact: exact})
-			}
-		})
-		if err != nil {
-			bad++
-		}
+		bad += hits[w].bad
 	}
 	if bad > 0 {
 		a.notes = append(a.notes, fmt.Sprintf("the stacks of %d goroutines could not be read to their ends", bad))
 	}
+	a.indexRefs()
 	return nil
 }
 
-// addRef records a reference, one for each goroutine: the most telling one,
-// which is exact, in the program's own code, and innermost.
-func (a *Analyzer) addRef(o *object, r stackRef) {
-	name, _ := a.stacks.Func(&a.gs[r.g], r.frame)
-	r.own = !Plumbing(name)
-	n := len(o.refs)
-	if n == 0 || o.refs[n-1].g != r.g {
-		o.refs = append(o.refs, r)
+// hits are the references that one worker found, in order of goroutines, one
+// for each goroutine and object.
+type hits struct {
+	list []hit
+	bad  int
+}
+
+type hit struct {
+	o   *object
+	ref stackRef
+}
+
+// scanStack adds the references of goroutine i.
+func (a *Analyzer) scanStack(i int, extents *heap.Extents, byExtent map[mem.Addr][]*object, h *hits) {
+	from := len(h.list)
+	err := a.stacks.Pointers(i, func(frame int, value mem.Addr, exact bool) {
+		x, ok := extents.Find(value)
+		if !ok {
+			return
+		}
+		name, _ := a.stacks.Func(i, frame)
+		r := stackRef{g: i, frame: frame, exact: exact, own: !Plumbing(name)}
+		for _, o := range byExtent[x.Start] {
+			h.add(from, o, r)
+		}
+	})
+	if err != nil {
+		h.bad++
+	}
+}
+
+// add records a reference to o, of which the goroutine whose hits begin at from
+// keeps only the most telling one: exact, in the program's own code, innermost.
+func (h *hits) add(from int, o *object, r stackRef) {
+	for j := from; j < len(h.list); j++ {
+		if h.list[j].o != o {
+			continue
+		}
+		if last := &h.list[j].ref; r.score() > last.score() || r.score() == last.score() && r.frame < last.frame {
+			*last = r
+		}
 		return
 	}
-	if last := &o.refs[n-1]; r.score() > last.score() || r.score() == last.score() && r.frame < last.frame {
-		*last = r
+	h.list = append(h.list, hit{o, r})
+}
+
+// indexRefs fills in which objects each goroutine refers to.
+func (a *Analyzer) indexRefs() {
+	a.reaches = make([][]*object, len(a.gs))
+	for _, o := range a.order {
+		for _, r := range o.refs {
+			a.reaches[r.g] = append(a.reaches[r.g], o)
+		}
 	}
 }
 

@@ -215,8 +215,7 @@ func (a *Analyzer) candidates(i int, o *object, on wait.On) []Waker {
 
 // evidence says in words how a goroutine reaches an object.
 func (a *Analyzer) evidence(r stackRef, o *object) []string {
-	g := &a.gs[r.g]
-	name, shown := a.stacks.Func(g, r.frame)
+	name, shown := a.stacks.Func(r.g, r.frame)
 	what := fmt.Sprintf("frame %d %s refers to %s %v", shown, name, o.kind, o.addr)
 	if !r.exact {
 		what += " (a word that looks like a pointer)"

@@ -40,7 +40,7 @@ func (a *Analyzer) groups(o *object) []group {
 			}
 			k := groupKey{peer: true}
 			if !a.waitsOn(r.g, o) {
-				k = groupKey{shape: a.stacks.Shape(&a.gs[r.g]), frame: r.frame, exact: r.exact}
+				k = groupKey{shape: a.stacks.Shape(r.g), frame: r.frame, exact: r.exact}
 			}
 			at, ok := index[k]
 			if !ok {

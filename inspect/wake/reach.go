@@ -77,7 +77,7 @@ func (a *Analyzer) anyStuck() bool {
 // followed to the end every word of its stack counts.
 func (a *Analyzer) addStack(m *heap.Mark, i int) error {
 	g := &a.gs[i]
-	err := a.stacks.Pointers(g, func(_ int, value mem.Addr, _ bool) { m.Pointer(value) })
+	err := a.stacks.Pointers(i, func(_ int, value mem.Addr, _ bool) { m.Pointer(value) })
 	for _, root := range a.rt.StackRoots(g) {
 		m.Pointer(root)
 	}

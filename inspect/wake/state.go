@@ -37,17 +37,11 @@ func (a *Analyzer) propagate() {
 
 // spread carries a state from goroutines to the waiters that they can wake.
 func (a *Analyzer) spread(todo []int, s state) {
-	reach := make(map[int][]*object)
-	for _, o := range a.order {
-		for _, r := range o.refs {
-			reach[r.g] = append(reach[r.g], o)
-		}
-	}
 	done := make(map[*object]int)
 	for len(todo) > 0 {
 		i := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		for _, o := range reach[i] {
+		for _, o := range a.reaches[i] {
 			// The first to come leaves out itself at most, the second sees
 			// to that: more have nothing left to do.
 			if done[o] >= 2 || !a.canWake(i, o) {
