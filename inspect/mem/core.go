@@ -11,8 +11,8 @@ import (
 )
 
 // Core is the memory of a process at the instant that a core file captured.
-// It reads cores written by the Linux kernel, by gdb's gcore and by Delve's
-// dump. All its methods may be called concurrently.
+// It reads cores written by the Linux kernel, by gdb's gcore, by Delve's dump
+// and by QEMU's user-mode emulation. All its methods may be called concurrently.
 //
 // What a core lacks reads as ErrMissing, never as zeros: a segment whose
 // p_filesz is less than its p_memsz was left out by the writer, and that says

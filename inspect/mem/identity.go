@@ -17,7 +17,10 @@ const (
 	// Undecided: nothing contradicts, and nothing proves that they belong
 	// together.
 	Undecided Verdict = iota
-	// Match: the core is of this very build, or of a stripped twin.
+	// Match: the core is of this very build, or of a stripped twin. Where
+	// it has no build id, as QEMU's cores, the read-only data decide:
+	// functions, lines, frames and constants are the same then, but single
+	// instructions, which such a core lacks, may differ.
 	Match
 	// Mismatch: the core is of another program, or of another build.
 	Mismatch
@@ -141,7 +144,7 @@ func (c *Core) identify() Check {
 	case difference != "":
 		return Check{Mismatch, difference}
 	case equal >= enoughContent:
-		return Check{Match, fmt.Sprintf("%d bytes of read-only data are the same", equal)}
+		return Check{Match, fmt.Sprintf("%d bytes of read-only data are the same (there is no build id to compare)", equal)}
 	case !haveImage:
 		return Check{Undecided, "the core has neither the executable's first page, with its build id, nor its read-only data"}
 	}

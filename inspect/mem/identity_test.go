@@ -15,6 +15,11 @@ import (
 // rebuild builds the target with a changed source.
 func rebuild(t *testing.T, old, new string, args ...string) string {
 	t.Helper()
+	return rebuildFor(t, "amd64", old, new, args...)
+}
+
+func rebuildFor(t *testing.T, goarch, old, new string, args ...string) string {
+	t.Helper()
 	dir := t.TempDir()
 	for _, name := range []string{"main.go", "nocgo.go"} {
 		b, err := os.ReadFile(filepath.Join("testdata/target", name))
@@ -32,7 +37,7 @@ func rebuild(t *testing.T, old, new string, args ...string) string {
 	out := filepath.Join(dir, "other")
 	cmd := exec.Command("go", append(append([]string{"build", "-o", out}, args...), "main.go", "nocgo.go")...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64", "GOFLAGS=", "GO111MODULE=off")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+goarch, "GOFLAGS=", "GO111MODULE=off")
 	if b, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, b)
 	}

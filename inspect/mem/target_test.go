@@ -43,6 +43,9 @@ func needGCC(t testing.TB) {
 	}
 }
 
+// crossCC is the C compiler for arm64 on other hosts.
+const crossCC = "aarch64-linux-gnu-gcc"
+
 // built holds the executables that buildTarget made, by their arguments.
 var built struct {
 	sync.Mutex
@@ -66,9 +69,14 @@ func TestMain(m *testing.M) {
 // which is shared by all tests that build it in the same way.
 func buildTarget(t testing.TB, cgo bool, args ...string) string {
 	t.Helper()
+	return buildTargetFor(t, "amd64", cgo, args...)
+}
+
+func buildTargetFor(t testing.TB, goarch string, cgo bool, args ...string) string {
+	t.Helper()
 	built.Lock()
 	defer built.Unlock()
-	key := fmt.Sprint(cgo, args)
+	key := fmt.Sprint(goarch, cgo, args)
 	if path, ok := built.paths[key]; ok {
 		return path
 	}
@@ -79,9 +87,12 @@ func buildTarget(t testing.TB, cgo bool, args ...string) string {
 	out := filepath.Join(built.dir, fmt.Sprintf("target%d", len(built.paths)))
 	cmd := exec.Command("go", append(append([]string{"build", "-o", out}, args...), ".")...)
 	cmd.Dir = src
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64", "GOFLAGS=")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+goarch, "GOFLAGS=")
 	if cgo {
 		cmd.Env = append(cmd.Env, "CGO_ENABLED=1")
+	}
+	if cgo && goarch != runtime.GOARCH {
+		cmd.Env = append(cmd.Env, "CC="+crossCC)
 	}
 	if b, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build target: %v\n%s", err, b)
@@ -102,7 +113,13 @@ type running struct {
 // startTarget starts the target in dir and reads what it prints.
 func startTarget(t testing.TB, path, dir string) *running {
 	t.Helper()
-	r := &running{cmd: exec.Command(path)}
+	return startCommand(t, dir, path)
+}
+
+// startCommand starts the target by a command.
+func startCommand(t testing.TB, dir, name string, args ...string) *running {
+	t.Helper()
+	r := &running{cmd: exec.Command(name, args...)}
 	r.cmd.Dir = dir
 	r.cmd.Env = append(os.Environ(), "GOTRACEBACK=crash")
 	stdout, err := r.cmd.StdoutPipe()

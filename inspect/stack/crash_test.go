@@ -113,7 +113,7 @@ func checkRunning(t *testing.T, p *process) (user, system int) {
 		if !ok {
 			continue
 		}
-		for name, v := range map[string]uint64{"rip": regs.PC, "rsp": regs.SP, "rbp": regs.FP, "r14": regs.G} {
+		for name, v := range p.printedRegs(regs) {
 			if v != s.Regs[name] {
 				t.Errorf("M %d: %s = %#x, want %#x", s.M, name, v, s.Regs[name])
 			}
@@ -139,11 +139,20 @@ func checkRunning(t *testing.T, p *process) (user, system int) {
 		}
 		// What follows is a blank line, or the registers.
 		_, rest, found := strings.Cut(p.c.Text, "]:\n"+string(got))
-		if !found || rest[0] != '\n' && !strings.HasPrefix(rest, "rax ") {
+		if !found || rest[0] != '\n' && !strings.HasPrefix(rest, "rax ") && !strings.HasPrefix(rest, "r0 ") {
 			t.Errorf("M %d goroutine %d (%v), not in the crash text:\n%s", s.M, want.ID, tr.Err, got)
 		}
 	}
 	return user, system
+}
+
+// printedRegs returns registers by the names that runtime.dumpregs has for
+// them.
+func (p *process) printedRegs(r arch.Regs) map[string]uint64 {
+	if p.exe.Arch.UsesLR {
+		return map[string]uint64{"pc": r.PC, "sp": r.SP, "r29": r.FP, "r28": r.G, "lr": r.LR}
+	}
+	return map[string]uint64{"rip": r.PC, "rsp": r.SP, "rbp": r.FP, "r14": r.G}
 }
 
 // interrupted returns the m of a section and the registers at which it was

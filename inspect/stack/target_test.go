@@ -42,6 +42,11 @@ func forVersions(t *testing.T, f func(t *testing.T, version string)) {
 // buildShapes builds testdata/shapes.
 func buildShapes(t *testing.T, version string, flags ...string) string {
 	t.Helper()
+	return buildShapesFor(t, runtime.GOARCH, version, flags...)
+}
+
+func buildShapesFor(t *testing.T, goarch, version string, flags ...string) string {
+	t.Helper()
 	goCmd := filepath.Join(target.GOROOT(t, version), "bin", "go")
 	dir, err := filepath.Abs("testdata/shapes")
 	if err != nil {
@@ -65,7 +70,7 @@ func buildShapes(t *testing.T, version string, flags ...string) string {
 	out := filepath.Join(src, "shapes")
 	cmd := exec.Command(goCmd, append(append([]string{"build", "-o", out}, flags...), ".")...)
 	cmd.Dir = src
-	cmd.Env = append(os.Environ(), "GOTOOLCHAIN=local", "GOFLAGS=", "GOWORK=off", "CGO_ENABLED=0", "GODEBUG=goindex=0", "GOROOT=")
+	cmd.Env = append(os.Environ(), "GOTOOLCHAIN=local", "GOFLAGS=", "GOWORK=off", "CGO_ENABLED=0", "GODEBUG=goindex=0", "GOROOT=", "GOARCH="+goarch)
 	if b, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("build shapes with %s: %v\n%s", goCmd, err, b)
 	}

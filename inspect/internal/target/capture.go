@@ -48,7 +48,8 @@ type Method string
 
 // The methods.
 const (
-	// Kernel has the kernel dump core as the runtime crashes on SIGABRT.
+	// Kernel has the kernel dump core as the runtime crashes on SIGABRT, or
+	// the emulator in its place for a target of another architecture.
 	Kernel Method = "kernel"
 	// Gcore has gdb's gcore write the core of the living process.
 	Gcore Method = "gcore"
@@ -169,6 +170,9 @@ func (r *Running) capture(core string, err error) *Capture {
 }
 
 func (r *Running) dumpThenAbort(core string, dump func(pid int, out string) error) error {
+	if r.emulator != "" {
+		return fmt.Errorf("a debugger would see %s instead of the target that it runs", r.emulator)
+	}
 	if err := dump(r.PID, core); err != nil {
 		return err
 	}
@@ -192,13 +196,9 @@ func gcore(pid int, out string) error {
 	return os.Rename(out+"."+strconv.Itoa(pid), out)
 }
 
-// crash aborts the target and returns the path of the kernel's core.
+// crash aborts the target and returns the path of its core.
 func (r *Running) crash() (string, error) {
-	pattern, err := os.ReadFile("/proc/sys/kernel/core_pattern")
-	if err != nil {
-		return "", fmt.Errorf("%w: %w", errNoOracle, err)
-	}
-	glob, err := coreGlob(strings.TrimSpace(string(pattern)), r.Dir, filepath.Base(r.Exe), r.PID)
+	glob, err := r.expectCore()
 	if err != nil {
 		return "", err
 	}
@@ -209,7 +209,7 @@ func (r *Running) crash() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if !dumped {
+	if !dumped && r.emulator == "" {
 		return "", fmt.Errorf("%w: the kernel dumped no core", errNoOracle)
 	}
 	var found []string
@@ -224,6 +224,18 @@ func (r *Running) crash() (string, error) {
 		return "", fmt.Errorf("core files at %s: %d, want 1", glob, len(found))
 	}
 	return found[0], nil
+}
+
+// expectCore returns a glob for the core that the target's crash will leave.
+func (r *Running) expectCore() (string, error) {
+	if r.emulator != "" {
+		return r.emulatedCore()
+	}
+	pattern, err := os.ReadFile("/proc/sys/kernel/core_pattern")
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", errNoOracle, err)
+	}
+	return coreGlob(strings.TrimSpace(string(pattern)), r.Dir, filepath.Base(r.Exe), r.PID)
 }
 
 // limitCore sets the size limit in bytes of the target's core file.

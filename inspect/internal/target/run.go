@@ -27,6 +27,8 @@ const (
 	// baseDebug makes the runtime print labels also where that is not the
 	// default (Go 1.26).
 	baseDebug = "GODEBUG=tracebacklabels=1"
+	// emulatorVar tells a target that starts itself anew what runs it.
+	emulatorVar = "TARGET_EMULATOR"
 )
 
 // Options say how to start a target.
@@ -48,12 +50,13 @@ type Running struct {
 	// Dir is the directory in which the target runs.
 	Dir string
 
-	tb     testing.TB
-	cmd    *exec.Cmd
-	stderr *os.File
-	lines  []string
-	exited chan struct{}
-	err    error // of Wait, once exited is closed
+	tb       testing.TB
+	emulator string // the command with flags that runs the target, "" for the kernel
+	cmd      *exec.Cmd
+	stderr   *os.File
+	lines    []string
+	exited   chan struct{}
+	err      error // of Wait, once exited is closed
 }
 
 // Start starts an executable and returns when it printed "ready". The target
@@ -61,6 +64,9 @@ type Running struct {
 func Start(tb testing.TB, exe string, o Options) *Running {
 	tb.Helper()
 	r, err := start(exe, tb.TempDir(), o)
+	if errors.Is(err, errNoOracle) {
+		Missing(tb, "start %s: %v", filepath.Base(exe), err)
+	}
 	if err != nil {
 		tb.Fatalf("start %s: %v", filepath.Base(exe), err)
 	}
@@ -70,14 +76,18 @@ func Start(tb testing.TB, exe string, o Options) *Running {
 }
 
 func start(exe, dir string, o Options) (*Running, error) {
+	emulator, err := emulator(exe)
+	if err != nil {
+		return nil, err
+	}
 	stderr, err := os.Create(filepath.Join(dir, "stderr"))
 	if err != nil {
 		return nil, err
 	}
-	r := &Running{Exe: exe, Dir: dir, stderr: stderr, exited: make(chan struct{})}
-	r.cmd = exec.Command(exe, o.Args...)
+	r := &Running{Exe: exe, Dir: dir, emulator: emulator, stderr: stderr, exited: make(chan struct{})}
+	r.cmd = r.command(o.Args)
 	r.cmd.Dir = dir
-	r.cmd.Env = append(plainEnv(), "GOTRACEBACK=crash", baseDebug)
+	r.cmd.Env = append(plainEnv(), "GOTRACEBACK=crash", baseDebug, emulatorVar+"="+r.emulator)
 	r.cmd.Env = append(r.cmd.Env, o.Env...)
 	r.cmd.Stderr = stderr
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -96,6 +106,13 @@ func start(exe, dir string, o Options) (*Running, error) {
 		return nil, fmt.Errorf("%w; stderr: %s", err, clip(r.text(), 2000))
 	}
 	return r, nil
+}
+
+// command is how the target is started, without its environment.
+func (r *Running) command(args []string) *exec.Cmd {
+	argv := append(strings.Fields(r.emulator), r.Exe)
+	argv = append(argv, args...)
+	return exec.Command(argv[0], argv[1:]...)
 }
 
 // plainEnv is the process's environment without what steers a Go runtime.

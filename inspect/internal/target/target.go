@@ -69,7 +69,7 @@ func Build(tb testing.TB, s Spec) string {
 	tb.Helper()
 	tc := findToolchain(tb, s.Go)
 	if s.Cgo || s.Race {
-		if _, err := exec.LookPath("gcc"); err != nil {
+		if _, err := exec.LookPath(compiler(s.GOARCH)); err != nil {
 			Missing(tb, "cgo needs a C compiler: %v", err)
 		}
 	}
@@ -126,6 +126,9 @@ func (s Spec) build(tc toolchain, module, dir string) error {
 	env = append(env, "CGO_ENABLED=0")
 	if s.Cgo || s.Race {
 		env = append(env, "CGO_ENABLED=1")
+		if cc := compiler(s.GOARCH); cc != compiler("") {
+			env = append(env, "CC="+cc)
+		}
 	}
 	if s.GOARCH != "" {
 		env = append(env, "GOARCH="+s.GOARCH)

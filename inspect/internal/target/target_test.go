@@ -1,6 +1,9 @@
 package target
 
 import (
+	"debug/elf"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -29,45 +32,87 @@ func forVersions(t *testing.T, f func(t *testing.T, version string)) {
 // target says of itself: the ids of its goroutines, and that each waits.
 func TestCrashTextHasWhatTargetSays(t *testing.T) {
 	forVersions(t, func(t *testing.T, version string) {
-		c := Take(t, Spec{Program: "waits", Go: version}, Options{}, Kernel)
-		text := c.Crash(t)
-		if s := text.Sections[0].Signal; s != "SIGABRT: abort" {
-			t.Errorf("first signal is %q", s)
-		}
-		for i, s := range text.Sections {
-			if len(s.Notes) > 0 {
-				t.Errorf("section %d has lines that are not understood: %q", i, s.Notes)
-			}
-			if i > 0 && s.Signal != "SIGQUIT: quit" {
-				t.Errorf("section %d has signal %q", i, s.Signal)
-			}
-			if s.Regs["rip"] != s.PC {
-				t.Errorf("section %d: rip is %#x, PC %#x", i, s.Regs["rip"], s.PC)
-			}
-		}
-		for _, g := range text.Goroutines() {
-			if len(g.Notes) > 0 {
-				t.Errorf("goroutine %d has lines that are not understood: %q", g.ID, g.Notes)
-			}
-			if !g.Unavailable && len(g.Frames) == 0 {
-				t.Errorf("goroutine %d has no frames", g.ID)
-			}
-		}
-		said := 0
-		for key := range c.Vars {
-			if !strings.HasSuffix(key, ".goid") {
-				continue
-			}
-			said++
-			if text.Goroutine(c.Vars.Int(t, key)) == nil {
-				t.Errorf("%s=%s is not in the crash text", key, c.Vars[key])
-			}
-		}
-		if said < 70 {
-			t.Errorf("target names %d goroutines", said)
-		}
-		checkDetails(t, c, text)
+		checkCapture(t, Take(t, Spec{Program: "waits", Go: version}, Options{}, Kernel))
 	})
+}
+
+// TestEmulatedCrashTextHasWhatTargetSays does so for programs that this host
+// cannot run by itself.
+func TestEmulatedCrashTextHasWhatTargetSays(t *testing.T) {
+	forVersions(t, func(t *testing.T, version string) {
+		c := Take(t, Spec{Program: "waits", Go: version, GOARCH: "arm64"}, Options{}, Kernel)
+		checkCapture(t, c)
+		f, err := elf.Open(c.Core)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if f.Type != elf.ET_CORE || f.Machine != elf.EM_AARCH64 {
+			t.Errorf("the core is an %v for %v", f.Type, f.Machine)
+		}
+	})
+}
+
+// TestEmulatedTargetIsNotDumpedByDebuggers: they would dump the emulator.
+func TestEmulatedTargetIsNotDumpedByDebuggers(t *testing.T) {
+	r := Start(t, Build(t, Spec{Program: "pool", GOARCH: foreign()}), Options{})
+	err := r.dumpThenAbort(filepath.Join(r.Dir, "core"), func(int, string) error {
+		t.Error("dumped")
+		return nil
+	})
+	if err == nil || !strings.Contains(err.Error(), "qemu") {
+		t.Errorf("dump: %v", err)
+	}
+}
+
+// foreign is an architecture that this host does not run.
+func foreign() string {
+	if runtime.GOARCH == "arm64" {
+		return "amd64"
+	}
+	return "arm64"
+}
+
+// checkCapture checks the whole of a crash text of waits.
+func checkCapture(t *testing.T, c *Capture) {
+	t.Helper()
+	text := c.Crash(t)
+	if s := text.Sections[0].Signal; s != "SIGABRT: abort" {
+		t.Errorf("first signal is %q", s)
+	}
+	for i, s := range text.Sections {
+		if len(s.Notes) > 0 {
+			t.Errorf("section %d has lines that are not understood: %q", i, s.Notes)
+		}
+		if i > 0 && s.Signal != "SIGQUIT: quit" {
+			t.Errorf("section %d has signal %q", i, s.Signal)
+		}
+		if pc := s.Regs["rip"] + s.Regs["pc"]; pc != s.PC { // one of them
+			t.Errorf("section %d: the PC register is %#x, PC %#x", i, pc, s.PC)
+		}
+	}
+	for _, g := range text.Goroutines() {
+		if len(g.Notes) > 0 {
+			t.Errorf("goroutine %d has lines that are not understood: %q", g.ID, g.Notes)
+		}
+		if !g.Unavailable && len(g.Frames) == 0 {
+			t.Errorf("goroutine %d has no frames", g.ID)
+		}
+	}
+	said := 0
+	for key := range c.Vars {
+		if !strings.HasSuffix(key, ".goid") {
+			continue
+		}
+		said++
+		if text.Goroutine(c.Vars.Int(t, key)) == nil {
+			t.Errorf("%s=%s is not in the crash text", key, c.Vars[key])
+		}
+	}
+	if said < 70 {
+		t.Errorf("target names %d goroutines", said)
+	}
+	checkDetails(t, c, text)
 }
 
 // checkDetails checks goroutines whose stacks have something particular.

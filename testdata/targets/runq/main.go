@@ -25,6 +25,10 @@ import (
 // attempts is the environment variable that counts the program's starts.
 const attempts = "RUNQ_ATTEMPTS"
 
+// emulator is the environment variable with the command, and its flags, that
+// runs this program; empty when the kernel does.
+const emulator = "TARGET_EMULATOR"
+
 // restart runs the program anew, without preemption of loops that have no
 // calls, and without the collector, whose goroutines would become runnable
 // too.
@@ -43,7 +47,10 @@ func restart() {
 	}
 	exe, err := os.Executable()
 	truth.Check(err)
-	truth.Check(syscall.Exec(exe, os.Args, os.Environ()))
+	// A program of another architecture is run by its emulator.
+	argv := append(strings.Fields(os.Getenv(emulator)), exe)
+	argv = append(argv, os.Args[1:]...)
+	truth.Check(syscall.Exec(argv[0], argv, os.Environ()))
 }
 
 var (
