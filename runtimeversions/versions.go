@@ -158,10 +158,11 @@ func pick(f *tablefile.File, v tablefile.Version, platform string) (*layout.Tabl
 	default:
 		patch, m = pickPatch(f, v, platform, patches)
 	}
-	experiments, note := knownExperiments(f, patch, platform, v.Experiments)
+	experiments, assumed, note := knownExperiments(f, patch, platform, v.Experiments)
 	if note != "" {
 		m.Quality, m.Note = Nearest, join(m.Note, note)
 	}
+	m.Note = join(m.Note, assumed)
 	t, err := f.Table(patch, platform, experiments)
 	if err != nil {
 		return nil, Match{}, fmt.Errorf("go1.%d.%d %s: %w", f.Minor, patch, platform, err)
@@ -195,23 +196,28 @@ func pickPatch(f *tablefile.File, v tablefile.Version, platform string, patches 
 }
 
 // knownExperiments returns the experiments whose effect on a patch is known,
-// and a note on those that are not, or that change the same structures.
-func knownExperiments(f *tablefile.File, patch int, platform string, experiments []string) (known []string, note string) {
+// what that assumes, and a note on those that are not known, or that change
+// the same structures.
+func knownExperiments(f *tablefile.File, patch int, platform string, experiments []string) (known []string, assumed, note string) {
 	var unknown []string
 	for _, x := range experiments {
-		if _, ok := f.Knows(patch, platform, x); ok {
-			known = append(known, x)
-		} else {
+		measured, ok := f.Knows(patch, platform, x)
+		if !ok {
 			unknown = append(unknown, x)
+			continue
+		}
+		known = append(known, x)
+		if measured != patch {
+			assumed = join(assumed, fmt.Sprintf("GOEXPERIMENT %s was measured with %s, where all that it changes was the same", x, f.Version(measured)))
 		}
 	}
 	if unknown != nil {
 		note = "GOEXPERIMENT " + strings.Join(unknown, ",") + " is not known"
 	}
 	if _, err := f.Table(patch, platform, known); err != nil {
-		return nil, join(note, err.Error())
+		return nil, "", join(note, err.Error())
 	}
-	return known, note
+	return known, assumed, note
 }
 
 // extent returns the first and the last of the patches around patch that have
@@ -322,8 +328,8 @@ func span(first, last string) string {
 }
 
 func join(a, b string) string {
-	if a == "" {
-		return b
+	if a == "" || b == "" {
+		return a + b
 	}
 	return a + "; " + b
 }

@@ -62,7 +62,9 @@ func TestRangesAreAscendingAndDoNotOverlap(t *testing.T) {
 			owner[k] = r
 		}
 	}
-	for _, v := range []string{"go1.26.0", "go1.26.8", "go1.27.0", "go1.27.3"} {
+	for _, v := range []string{"go1.18", "go1.18.10", "go1.19.13", "go1.20.14", "go1.21.0", "go1.21.13", "go1.22.0", "go1.22.12",
+		"go1.23.1", "go1.23.2", "go1.23.3", "go1.23.4", "go1.23.11", "go1.23.12", "go1.24.5", "go1.24.6", "go1.24.13",
+		"go1.25.0", "go1.25.12", "go1.26.0", "go1.26.8", "go1.27.0", "go1.27.3"} {
 		for _, platform := range []string{" linux/amd64", " linux/arm64"} {
 			if _, ok := owner[v+platform]; !ok {
 				t.Errorf("%s%s is in no range", v, platform)
@@ -123,8 +125,12 @@ func TestForSaysHowWellATableFits(t *testing.T) {
 	}{
 		{"go1.26.8", runtimeversions.Exact, "go1.26.8", ""},
 		{"go1.27.3", runtimeversions.Exact, "go1.27.3", ""},
-		{"go1.27.3-X:nogreenteagc", runtimeversions.Exact, "go1.27.3", ""},
-		{"go1.26.3 X:nogreenteagc", runtimeversions.Exact, "go1.26.3", ""},
+		{"go1.27.3-X:nogreenteagc", runtimeversions.Exact, "go1.27.3", "GOEXPERIMENT nogreenteagc was measured with go1.27."},
+		{"go1.26.0-X:nogreenteagc", runtimeversions.Exact, "go1.26.0", ""},
+		{"go1.23.11", runtimeversions.Exact, "", ""},
+		{"go1.18", runtimeversions.Exact, "go1.18", ""},
+		{"go1.22.10", runtimeversions.Exact, "", "go1.22.10 was not measured, but go1.22.8 and go1.22.12 are the same"},
+		{"go1.26.3 X:nogreenteagc", runtimeversions.Exact, "go1.26.3", "GOEXPERIMENT nogreenteagc was measured with go1.26."},
 		{"go1.27.3-X:nosuchthing", runtimeversions.Nearest, "go1.27.3", "GOEXPERIMENT nosuchthing is not known"},
 		{"go1.27.3-vendor", runtimeversions.Nearest, "go1.27.3", "vendor is not an official release"},
 		{"go1.27rc1", runtimeversions.Nearest, "go1.27.0", "rc1 of go1.27 is not a release"},
@@ -166,7 +172,7 @@ func TestNearbyBeginsWithTheNearest(t *testing.T) {
 		want    []string // the releases of the first tables
 	}{
 		{"go1.99.0", []string{"go1.27.", "go1.26."}},
-		{"go1.5", []string{"go1.26.0", "go1.26.1"}},
+		{"go1.5", []string{"go1.18", "go1.18."}},
 		{"go1.26.999", []string{"go1.26.", "go1.26.0", "go1.27.0"}},
 		{"go1.27.3", []string{"go1.27.3"}},
 	}

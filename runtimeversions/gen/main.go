@@ -7,6 +7,7 @@
 //	go run ./runtimeversions/gen go1.28            add or renew all releases of a minor
 //	go run ./runtimeversions/gen                   renew all releases that there are
 //	go run ./runtimeversions/gen -check go1.26.8   compare, change nothing
+//	go run ./runtimeversions/gen -pin go1.26.0     and find out when a minor's tables changed
 //
 // With -check the exit status is 1 if anything differs.
 package main
@@ -34,7 +35,8 @@ func main() {
 	var g generator
 	check := flag.Bool("check", false, "compare with the files instead of writing them")
 	flag.StringVar(&g.dir, "dir", "runtimeversions/data", "the directory of the files")
-	flag.BoolVar(&g.experiments, "experiments", true, "also measure GOEXPERIMENT settings, for the first and the last release of each minor")
+	flag.BoolVar(&g.experiments, "experiments", true, "also measure GOEXPERIMENT settings, for the last release of each minor and where that does not tell")
+	flag.BoolVar(&g.pinned, "pin", false, "also measure releases between those that differ, until each change is pinned down")
 	flag.BoolVar(&g.verbose, "v", false, "list the wanted names that a build lacks")
 	flag.Parse()
 	if err := g.run(*check, flag.Args()); err != nil {
@@ -45,8 +47,8 @@ func main() {
 
 // generator makes and compares the files of dir.
 type generator struct {
-	dir                  string
-	experiments, verbose bool
+	dir                          string
+	experiments, pinned, verbose bool
 }
 
 // minorTables are the tables of one minor, by build.
@@ -146,21 +148,20 @@ func (g *generator) measureAll(tables minorTables, versions []tablefile.Version)
 		if err != nil {
 			return err
 		}
-		for _, platform := range platforms {
-			b := tablefile.Build{Patch: v.Patch, Platform: platform}
-			if tables[b], err = g.measure(tc, b); err != nil {
-				return err
-			}
+		if err := g.measureRelease(tables, tc); err != nil {
+			return err
+		}
+	}
+	if g.pinned {
+		if err := g.pin(versions[0].Minor, tables); err != nil {
+			return err
 		}
 	}
 	if !g.experiments {
 		return nil
 	}
-	first, last := extremes(tables)
-	for _, v := range versions {
-		if v.Patch != first && v.Patch != last {
-			continue
-		}
+	// The last first: what it tells of the others need not be measured.
+	for _, v := range slices.Backward(versions) {
 		if err := g.measureExperiments(tables, v); err != nil {
 			return err
 		}
@@ -168,23 +169,58 @@ func (g *generator) measureAll(tables minorTables, versions []tablefile.Version)
 	return nil
 }
 
+// measureRelease adds the tables of a release without experiments.
+func (g *generator) measureRelease(tables minorTables, tc *toolchain) error {
+	for _, platform := range platforms {
+		b := tablefile.Build{Patch: tc.version.Patch, Platform: platform}
+		t, err := g.measure(tc, b)
+		if err != nil {
+			return err
+		}
+		tables[b] = t
+	}
+	return nil
+}
+
+// measureExperiments adds the tables of a version with experiments: of the
+// last release of a minor with all of them, of another with those that the
+// tables have already, and of the first also with those of which the last
+// does not tell.
 func (g *generator) measureExperiments(tables minorTables, v tablefile.Version) error {
+	first, last := extremes(tables)
 	tc, err := findToolchain(v)
 	if err != nil {
 		return err
 	}
-	for _, x := range experiments {
-		if !tc.hasExperiment(x) {
-			continue
-		}
-		for _, platform := range platforms {
+	for _, platform := range platforms {
+		for _, x := range experiments {
 			b := tablefile.Build{Patch: v.Patch, Platform: platform, Experiment: x}
+			wanted := tables[b] != nil || v.Patch == last
+			if !wanted && v.Patch == first {
+				if wanted, err = unknown(v.Minor, tables, b); err != nil {
+					return err
+				}
+			}
+			if !wanted || !tc.hasExperiment(x) {
+				continue
+			}
 			if tables[b], err = g.measure(tc, b); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// unknown reports whether the tables do not tell what a build with an
+// experiment is like.
+func unknown(minor int, tables minorTables, b tablefile.Build) (bool, error) {
+	f, err := tablefile.New(minor, tables)
+	if err != nil {
+		return false, err
+	}
+	_, known := f.Knows(b.Patch, b.Platform, b.Experiment)
+	return !known, nil
 }
 
 // extremes returns the first and the last patch of the tables.

@@ -130,3 +130,23 @@ func TestMeasureGivesTheTableOfTheRunningToolchain(t *testing.T) {
 		t.Errorf("the file and the build differ: %v, %v", differs, err)
 	}
 }
+
+func TestMiddleIsBetweenReleasesThatDiffer(t *testing.T) {
+	f, err := tablefile.Parse(`go1.23
+builds linux/amd64 go1.23.0 go1.23.4 go1.23.11 go1.23.12
+const runtime.a 1 @ go1.23.0-go1.23.4 linux/amd64
+const runtime.a 2 @ go1.23.11-go1.23.12 linux/amd64
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	skip := map[int]bool{}
+	var asked []int
+	for p, ok := middle(f, skip); ok && len(asked) < 10; p, ok = middle(f, skip) {
+		asked = append(asked, p)
+		skip[p] = true
+	}
+	if !slices.Equal(asked, []int{7, 6, 8, 5, 9, 10}) {
+		t.Errorf("releases %v were asked for", asked)
+	}
+}

@@ -196,19 +196,37 @@ func (f *File) choose(patch int, platform string, experiments []string) (map[key
 }
 
 // Knows reports whether an experiment's effect on a patch is known: it was
-// measured for the patch itself, or for one that is the same without it. It
-// returns the patch that was measured.
+// measured for the patch itself, or for one in which all that it changes was
+// the same before. It returns the patch that was measured, of several the
+// last.
 func (f *File) Knows(patch int, platform, experiment string) (measured int, ok bool) {
 	patches := f.Patches(platform, experiment)
 	if slices.Contains(patches, patch) {
 		return patch, true
 	}
-	for _, p := range patches {
-		if f.Same(p, patch, platform, nil) {
+	for _, p := range slices.Backward(patches) {
+		if f.sameUnder(p, patch, platform, experiment) {
 			return p, true
 		}
 	}
 	return 0, false
+}
+
+// sameUnder reports whether two patches agree, without the experiment, in all
+// that it changes in the first of them.
+func (f *File) sameUnder(measured, patch int, platform, experiment string) bool {
+	cm, errM := f.choose(measured, platform, nil)
+	cp, errP := f.choose(patch, platform, nil)
+	if errM != nil || errP != nil {
+		return false
+	}
+	for i := range f.items {
+		it := &f.items[i]
+		if it.terms != nil && it.selects(measured, platform, experiment) && cm[it.key] != cp[it.key] {
+			return false
+		}
+	}
+	return true
 }
 
 // Same reports whether two patches of a platform have the same tables.

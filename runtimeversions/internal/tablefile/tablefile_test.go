@@ -137,6 +137,21 @@ func TestExperimentsHoldOnlyWhereTheirEffectIsKnown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// The same, but for what the experiments change.
+	moved, err := Parse(strings.Replace(sampleText, "const runtime._Gwaiting 4\n",
+		"const runtime._Gwaiting 4 @ go1.26.0-go1.26.1 *\nconst runtime._Gwaiting 5 @ go1.26.2-go1.26.3 *\n", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		patch      int
+		experiment string
+		want       bool
+	}{{1, "arenas", true}, {2, "arenas", false}, {2, "spinning", true}, {1, "spinning", false}, {2, "harmless", true}} {
+		if _, got := moved.Knows(tt.patch, "linux/amd64", tt.experiment); got != tt.want {
+			t.Errorf("go1.26.%d with %s: known %v", tt.patch, tt.experiment, got)
+		}
+	}
 	tests := []struct {
 		patch       int
 		experiments []string
@@ -144,7 +159,7 @@ func TestExperimentsHoldOnlyWhereTheirEffectIsKnown(t *testing.T) {
 	}{
 		{0, []string{"arenas"}, 44},
 		{1, []string{"arenas"}, 44}, // patch 1 is as patch 0 without it
-		{2, []string{"arenas"}, 0},  // patch 2 is not
+		{2, []string{"arenas"}, 44}, // patch 2 is not, but for what arenas changes
 		{0, []string{"harmless", "arenas"}, 44},
 		{0, []string{"unheard-of"}, 0},
 		{2, []string{"spinning"}, 55},
