@@ -118,18 +118,25 @@ func (g *Goroutine) Thread() (*rt.M, error) {
 
 // WaitNS returns for how long the goroutine has been waiting at least, in ns:
 // since the first garbage collection that found it parked. nil if none did, or
-// if the instant of the capture is not known.
+// if nothing is known of the instant of the capture.
 func (g *Goroutine) WaitNS() *int64 {
+	if d, _, ok := g.Waited(); ok {
+		return &d
+	}
+	return nil
+}
+
+// Waited returns what WaitNS does, and how well it is known.
+func (g *Goroutine) Waited() (ns int64, how Accuracy, ok bool) {
 	switch g.Status() {
 	case rt.Waiting, rt.Leaked, rt.Syscall:
 	default:
-		return nil
+		return 0, "", false
 	}
-	if g.WaitSince == 0 || !g.p.now.Known {
-		return nil
+	if g.WaitSince == 0 {
+		return 0, "", false
 	}
-	d := max(g.p.now.NS-g.WaitSince, 0)
-	return &d
+	return g.p.now.Since(g.WaitSince)
 }
 
 // tracer gives the rooms below the stacks of goroutines.

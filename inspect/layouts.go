@@ -1,62 +1,66 @@
 package inspect
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 
 	"rtdbg/inspect/layout"
+	"rtdbg/inspect/locate"
+	"rtdbg/inspect/mem"
+	"rtdbg/inspect/rt"
 	"rtdbg/runtimeversions"
 )
 
-// layouts is the table that the target is read with.
-type layouts struct {
+// fit is a table by which the target can be read, and what was found with it.
+type fit struct {
 	table *layout.Table
 	// minor is the Go minor version, 26 for Go 1.26.
 	minor int
+	rt    *rt.Runtime
+	found locate.Found
+	// doubt is what in the target does not agree with the table, nil for
+	// nothing; refuted says that structures contradict it, not only that
+	// something was not found.
+	doubt   error
+	refuted bool
 }
 
-// layouts chooses the target's layouts: its own DWARF where it has some,
-// completed and checked by the built-in table for its version; the built-in
-// table otherwise.
-func (p *Process) layouts(t target) (layouts, error) {
-	goVersion, goos := t.goVersion, "linux"
+// fitLayouts chooses the target's layouts: its own DWARF where it has some,
+// completed and checked by the built-in table for its version; otherwise a
+// built-in table, and one that is not known to be of the target's version only
+// if the target's structures agree with it.
+func (p *Process) fitLayouts(ctx context.Context, t target) (*fit, error) {
+	goos := "linux"
 	if p.exe != nil {
-		b, err := p.exe.BuildInfo()
-		if err != nil {
-			return layouts{}, err
-		}
-		goVersion, goos = b.GoVersion, p.exe.GOOS()
+		goos = p.exe.GOOS()
 	}
-	minor, err := minorOf(goVersion)
+	dwarf, derr := p.dwarfTable(goos, t.arch.Name)
+	v := p.version(t, p.symbols(t, dwarf))
+	if err := v.tooOld(); err != nil {
+		return nil, fmt.Errorf("%s: %w", p.name(), err)
+	}
+	if v.contradicted() {
+		p.opts.warnf("the build information says %s, the program itself %s", v.declared, strings.Join(v.own, ", "))
+	}
+	tr := &trial{p: p, t: t, goos: goos, version: v,
+		headers: sync.OnceValue(func() []mem.Addr { return locate.Headers(p.Mem, t.arch) })}
+	if dwarf != nil {
+		return tr.dwarf(dwarf)
+	}
+	p.opts.verbosef("no DWARF: %v", derr)
+	f, err := tr.builtin(ctx)
 	if err != nil {
-		return layouts{}, fmt.Errorf("%s: %w", p.name(), err)
+		return nil, fmt.Errorf("%s: %w", p.name(), err)
 	}
-	builtin, match, terr := runtimeversions.For(goVersion, goos, t.arch.Name)
-	dwarf, derr := p.dwarfTable(goVersion, goos, t.arch.Name)
-	switch {
-	case dwarf != nil && builtin != nil:
-		p.compare(dwarf, builtin, match)
-		return layouts{complete(dwarf, builtin, match), minor}, nil
-	case dwarf != nil:
-		p.opts.verbosef("no built-in layouts to compare with: %v", terr)
-		return layouts{dwarf, minor}, nil
-	case builtin != nil:
-		p.opts.verbosef("no DWARF: %v", derr)
-		builtin.Go = goVersion
-		if match.Quality != runtimeversions.Exact {
-			p.opts.warnf("layouts of %s are not built in (%s); trying those of %s", goVersion, match.Note, match.First)
-			builtin.Source += ", the nearest to " + goVersion
-			// Numbers of wait reasons move between versions.
-			builtin.WaitReasons, builtin.Strings = nil, nil
-		}
-		return layouts{builtin, minor}, nil
-	}
-	return layouts{}, fmt.Errorf("%s: no layouts for %s %s/%s: no DWARF (%w), and %w (see rtdbg versions)", p.name(), goVersion, goos, t.arch.Name, derr, terr)
+	return f, nil
 }
 
 // dwarfTable extracts the layouts from the executable.
-func (p *Process) dwarfTable(goVersion, goos, goarch string) (*layout.Table, error) {
+func (p *Process) dwarfTable(goos, goarch string) (*layout.Table, error) {
 	if p.exe == nil {
 		return nil, errors.New("the executable is not at hand")
 	}
@@ -71,12 +75,17 @@ func (p *Process) dwarfTable(goVersion, goos, goarch string) (*layout.Table, err
 	if t.Structs["runtime.g"] == nil {
 		return nil, errors.New("it does not describe runtime.g")
 	}
-	t.Go, t.GOOS, t.GOARCH, t.Source = goVersion, goos, goarch, "DWARF of the executable"
+	t.GOOS, t.GOARCH, t.Source = goos, goarch, "DWARF of the executable"
 	return t, nil
 }
 
 // maxDifferences bounds the differences that are shown.
 const maxDifferences = 3
+
+// perBuild are the constants that differ between builds with one version: the
+// race detector doubles the guard of stacks (runtime/stack.go,
+// sys.StackGuardMultiplier), by which rtdbg reads nothing.
+var perBuild = []string{"runtime.stackGuard", "runtime._StackGuard"}
 
 // compare warns when the DWARF and the built-in table for the same version
 // disagree. The DWARF is used.
@@ -85,7 +94,7 @@ func (p *Process) compare(dwarf, builtin *layout.Table, match runtimeversions.Ma
 		p.opts.verbosef("layouts of %s are not built in (%s): nothing to compare the DWARF with", dwarf.Go, match.Note)
 		return
 	}
-	diffs := layout.Compare(dwarf, builtin)
+	diffs := slices.DeleteFunc(layout.Compare(dwarf, builtin), func(d layout.Difference) bool { return slices.Contains(perBuild, d.What) })
 	if len(diffs) == 0 {
 		p.opts.verbosef("DWARF and %s agree", builtin.Source)
 		return
@@ -111,7 +120,7 @@ func complete(dwarf, builtin *layout.Table, match runtimeversions.Match) *layout
 		}
 	}
 	for name, s := range builtin.Structs {
-		if dwarf.Structs[name] == nil && strings.HasPrefix(name, "runtime.") {
+		if dwarf.Structs[name] == nil && ofRuntime(name) {
 			dwarf.Structs[name] = s
 		}
 	}
@@ -121,6 +130,12 @@ func complete(dwarf, builtin *layout.Table, match runtimeversions.Match) *layout
 		}
 	}
 	return dwarf
+}
+
+// ofRuntime reports whether a type belongs to the runtime or the packages that
+// are part of it, which were called runtime/internal/… up to Go 1.22.
+func ofRuntime(name string) bool {
+	return strings.HasPrefix(name, "runtime.") || strings.HasPrefix(name, "runtime/internal/") || strings.HasPrefix(name, "internal/runtime/")
 }
 
 // minorOf returns the minor number of a Go version: 26 for "go1.26.8" and for

@@ -18,28 +18,38 @@ import (
 	"rtdbg/inspect/stack"
 )
 
-// OpenCore opens a core file with the executable that wrote it.
+// OpenCore opens a core file with the executable that wrote it. Without one,
+// exePath being "", it opens what the core itself holds: always the goroutines
+// and what they wait on; functions and frames only where the core has the
+// program's read-only data too, as Delve's do, and the kernel's and gdb's do
+// not.
 func OpenCore(ctx context.Context, exePath, corePath string, o Options) (*Process, error) {
-	f, err := exe.Open(exePath)
-	if err != nil {
+	p := &Process{opts: o}
+	if err := p.openExecutable(exePath); err != nil {
 		return nil, err
 	}
-	c, err := mem.OpenCore(corePath, f)
+	c, err := mem.OpenCore(corePath, p.exe)
 	if err != nil {
-		f.Close()
-		return nil, err
+		return nil, errors.Join(err, p.Close())
 	}
-	p := &Process{Mem: c, opts: o, exe: f, closers: []func() error{f.Close, c.Close}}
+	p.Mem = c
+	p.closers = append(p.closers, c.Close)
 	p.info = Info{Exe: exePath, Core: corePath, PID: c.PID(), Memory: c.Describe()}
-	p.openDelve = func(ctx context.Context) (*delve.Session, error) { return delve.OpenCore(ctx, exePath, corePath) }
+	p.openDelve = func(ctx context.Context) (*delve.Session, error) {
+		if exePath == "" {
+			return nil, errors.New("expressions need the executable, and there is none")
+		}
+		return delve.OpenCore(ctx, exePath, corePath)
+	}
 	if err := p.checkCore(c); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
-	bias, err := c.LoadBias()
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("core file %s: %w", corePath, err), p.Close())
+	t := target{arch: c.Arch(), threads: c.Threads()}
+	if p.exe != nil {
+		if t.bias, err = c.LoadBias(); err != nil {
+			return nil, errors.Join(fmt.Errorf("core file %s: %w", corePath, err), p.Close())
+		}
 	}
-	t := target{arch: c.Arch(), bias: bias, threads: c.Threads()}
 	if err := p.open(ctx, t); err != nil {
 		return nil, errors.Join(p.explain(err, c), p.Close())
 	}
@@ -48,20 +58,45 @@ func OpenCore(ctx context.Context, exePath, corePath string, o Options) (*Proces
 	return p, nil
 }
 
+// openExecutable opens the executable, unless there is none.
+func (p *Process) openExecutable(path string) error {
+	if path == "" {
+		return nil
+	}
+	f, err := exe.Open(path)
+	if err != nil {
+		return err
+	}
+	p.exe = f
+	p.closers = append(p.closers, f.Close)
+	return nil
+}
+
 // checkCore refuses an executable that does not belong to the core and says
-// what a truncated core lacks.
+// what the core lacks.
 func (p *Process) checkCore(c *mem.Core) error {
 	check := c.CheckExecutable()
-	switch check.Verdict {
-	case mem.Mismatch:
+	switch {
+	case p.exe == nil:
+		p.opts.warnf("%s", withoutExecutable(c))
+	case check.Verdict == mem.Mismatch:
 		return fmt.Errorf("executable %s does not belong to core %s: %s", p.info.Exe, p.info.Core, check.Reason)
-	case mem.Undecided:
+	case check.Verdict == mem.Undecided:
 		p.opts.warnf("could not verify that %s belongs to core %s: %s", p.info.Exe, p.info.Core, check.Reason)
 	}
 	if missing, ranges, ok := c.Truncated(); ok {
 		p.opts.warnf("core %s is truncated: %d bytes in %d ranges are missing; what needs them is shown as unreadable", p.info.Core, missing, len(ranges))
 	}
 	return nil
+}
+
+// withoutExecutable says what the executable would be.
+func withoutExecutable(c *mem.Core) string {
+	s := "no executable: what the core itself holds is read"
+	if path := c.ExePath(); path != "" {
+		s += "; the process ran " + path
+	}
+	return s
 }
 
 // explain adds to an error of a truncated core that it is truncated.
@@ -77,9 +112,11 @@ type target struct {
 	arch    *arch.Arch
 	bias    uint64
 	threads []arch.Thread
+	// tids are the ids of threads.
+	tids []int
 	// symbols looks variables up where there is no executable.
 	symbols locate.Symbols
-	// goVersion is the version where there is no executable.
+	// goVersion is the version as the debugger has it, "" if it has none.
 	goVersion string
 }
 
@@ -92,27 +129,18 @@ func (p *Process) open(ctx context.Context, t target) error {
 		p.threads[uint64(th.TID)] = th
 		tids = append(tids, th.TID)
 	}
-	l, err := p.layouts(t)
+	t.tids = tids
+	f, err := p.fitLayouts(ctx, t)
 	if err != nil {
 		return err
 	}
-	if err := ctx.Err(); err != nil {
-		return err
+	p.RT, p.minor, p.symbol = f.rt, f.minor, p.symbols(t, f.table)
+	p.info.Go, p.info.GOOS, p.info.GOARCH = f.table.Go, f.table.GOOS, f.table.GOARCH
+	p.info.Layouts = f.table.Source
+	if f.doubt != nil {
+		p.opts.warnf("%s: %v", p.name(), f.doubt)
 	}
-	p.info.Go, p.info.GOOS, p.info.GOARCH = l.table.Go, l.table.GOOS, l.table.GOARCH
-	p.info.Layouts = l.table.Source
-	p.minor = l.minor
-	if p.RT, err = rt.New(p.Mem, t.arch, l.table); err != nil {
-		return err
-	}
-	found, err := locate.Globals(locate.Target{RT: p.RT, Arch: t.arch, Symbols: p.symbols(t, l.table), Threads: tids})
-	if err != nil {
-		return fmt.Errorf("%s: %w", p.name(), err)
-	}
-	if err := p.RT.Locate(found.Globals); err != nil {
-		return fmt.Errorf("%s: %w", p.name(), err)
-	}
-	p.report(found)
+	p.report(f.found)
 	return p.openStacks()
 }
 
@@ -150,17 +178,22 @@ func (p *Process) report(found locate.Found) {
 }
 
 // symbols returns the lookup of package-level variables: the executable's
-// symbol table, its DWARF, or the debugger.
+// symbol table, its DWARF (table, which may be nil), or the debugger.
 func (p *Process) symbols(t target, table *layout.Table) locate.Symbols {
 	if t.symbols != nil {
 		return t.symbols
 	}
 	return func(name string) (mem.Addr, bool) {
+		if p.exe == nil {
+			return 0, false
+		}
 		if a, _, ok := p.exe.Symbol(name); ok {
 			return mem.Addr(a + t.bias), true
 		}
-		if v, ok := table.Variable(name); ok && v.Addr != 0 {
-			return v.Addr + mem.Addr(t.bias), true
+		if table != nil {
+			if v, ok := table.Variable(name); ok && v.Addr != 0 {
+				return v.Addr + mem.Addr(t.bias), true
+			}
 		}
 		return 0, false
 	}
@@ -172,7 +205,7 @@ func (p *Process) openStacks() error {
 	for i := range p.RT.Modules {
 		m := &p.RT.Modules[i]
 		sects, err := p.RT.TextSects(m)
-		if err != nil {
+		if err != nil && !errors.Is(err, mem.ErrMissing) {
 			return fmt.Errorf("%s: text sections: %w", p.name(), err)
 		}
 		mods = append(mods, pcln.Module{PCHeader: m.PCHeader, Text: m.Text, EText: m.EText, MinPC: m.MinPC, MaxPC: m.MaxPC,
@@ -180,12 +213,23 @@ func (p *Process) openStacks() error {
 	}
 	var err error
 	if p.pcln, err = pcln.New(p.Mem, p.arch, p.minor, mods); err != nil {
-		return fmt.Errorf("%s: %w", p.name(), err)
+		p.opts.warnf("%s: no functions, lines and frames are known, nor what the stacks refer to: %v", p.name(), p.noFunctions(err))
+		if p.pcln, err = pcln.New(p.Mem, p.arch, p.minor, nil); err != nil {
+			return fmt.Errorf("%s: %w", p.name(), err)
+		}
 	}
 	if p.syms, err = stack.New(p.Mem, p.arch, p.pcln); err != nil {
 		return fmt.Errorf("%s: %w", p.name(), err)
 	}
 	return nil
+}
+
+// noFunctions says why there are no function tables.
+func (p *Process) noFunctions(err error) error {
+	if p.exe == nil && errors.Is(err, mem.ErrMissing) {
+		return errors.New("they are in the executable and not in this core")
+	}
+	return err
 }
 
 func textSects(sects []rt.TextSect) []pcln.TextSect {

@@ -13,6 +13,7 @@ import (
 	"rtdbg/inspect/delve"
 	"rtdbg/inspect/exe"
 	"rtdbg/inspect/heap"
+	"rtdbg/inspect/locate"
 	"rtdbg/inspect/mem"
 	"rtdbg/inspect/pcln"
 	"rtdbg/inspect/rt"
@@ -74,6 +75,8 @@ type Process struct {
 	syms    *stack.Symbols
 	now     Now
 	minor   int
+	// symbol looks package-level variables up.
+	symbol locate.Symbols
 
 	// openDelve opens the debugger session, once, when first needed.
 	openDelve func(ctx context.Context) (*delve.Session, error)

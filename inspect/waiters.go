@@ -178,15 +178,19 @@ func (p *Process) waitersByWait(ctx context.Context, gs []*Goroutine, a mem.Addr
 }
 
 // queueOf returns the goroutines that wait in the queues inside the object at
-// a, the first to be woken first.
+// a, the first to be woken first; none for an object that has no queue.
 func (p *Process) queueOf(kind wait.Kind, a mem.Addr) ([]mem.Addr, error) {
 	var queue []mem.Addr
-	if kind == wait.Cond {
+	switch kind {
+	case wait.Cond:
 		list, err := p.RT.NotifyListWaiters(rt.NotifyListOfCond(a))
 		for i := range list {
 			queue = append(queue, list[i].G)
 		}
 		return queue, err
+	case wait.Mutex, wait.RWMutex, wait.WaitGroup, wait.Sema:
+	default:
+		return nil, nil
 	}
 	queues, err := p.RT.SemaTable()
 	for _, q := range queues {

@@ -14,14 +14,17 @@ import (
 	"rtdbg/inspect/wake"
 )
 
-// take captures a target of the newest toolchains, one subtest for each.
+// take captures a target of each toolchain on which answers are compared, one
+// subtest for each.
 func take(t *testing.T, program string, f func(t *testing.T, c *target.Capture, p *inspect.Process)) {
-	for _, version := range newest {
+	for _, version := range answered() {
 		t.Run(orHost(version), func(t *testing.T) {
+			parallel(t)
 			c := target.Take(t, target.Spec{Program: program, Go: version}, target.Options{}, target.Kernel)
 			f(t, c, open(t, c))
 		})
 	}
+	takeArm64(t, program, f)
 }
 
 func goroutine(t *testing.T, p *inspect.Process, goid int64) *inspect.Goroutine {
@@ -39,37 +42,42 @@ func TestGoroutinesWaitOnWhatTheTargetSays(t *testing.T) {
 		key  string
 		kind wait.Kind
 		op   wait.Op
+		// since is the minor version in which the target has it.
+		since int
 	}{
-		{"chanrecv", wait.Chan, wait.Recv},
-		{"chanrecvbuf", wait.Chan, wait.Recv},
-		{"chanrange", wait.Chan, wait.Recv},
-		{"chansend", wait.Chan, wait.Send},
-		{"chansendfull", wait.Chan, wait.Send},
-		{"ctxcancel", wait.Chan, wait.Recv},
-		{"sigrecv", wait.Chan, wait.Recv},
-		{"mutex", wait.Mutex, wait.Lock},
-		{"embedded", wait.Mutex, wait.Lock},
-		{"rwlockreader", wait.RWMutex, wait.Lock},
-		{"rwlockwriter", wait.RWMutex, wait.Lock},
-		{"rwrlockbehind", wait.RWMutex, wait.RLock},
-		{"rwrlock", wait.RWMutex, wait.RLock},
-		{"waitgroup", wait.WaitGroup, wait.Wait},
-		{"wggo", wait.Chan, wait.Recv},
-		{"cond", wait.Cond, wait.Wait},
-		{"once", wait.Mutex, wait.Lock},
-		{"after", wait.Chan, wait.Recv},
-		{"ticker", wait.Chan, wait.Recv},
-		{"locked", wait.Chan, wait.Recv},
-		{"deep", wait.Chan, wait.Recv},
-		{"generic", wait.Chan, wait.Recv},
-		{"closure", wait.Chan, wait.Recv},
-		{"labels", wait.Chan, wait.Recv},
-		{"finalizer", wait.Chan, wait.Recv},
-		{"cleanup", wait.Chan, wait.Recv},
-		{"pull", wait.Chan, wait.Recv},
+		{"chanrecv", wait.Chan, wait.Recv, 18},
+		{"chanrecvbuf", wait.Chan, wait.Recv, 18},
+		{"chanrange", wait.Chan, wait.Recv, 18},
+		{"chansend", wait.Chan, wait.Send, 18},
+		{"chansendfull", wait.Chan, wait.Send, 18},
+		{"ctxcancel", wait.Chan, wait.Recv, 18},
+		{"sigrecv", wait.Chan, wait.Recv, 18},
+		{"mutex", wait.Mutex, wait.Lock, 18},
+		{"embedded", wait.Mutex, wait.Lock, 18},
+		{"rwlockreader", wait.RWMutex, wait.Lock, 18},
+		{"rwlockwriter", wait.RWMutex, wait.Lock, 18},
+		{"rwrlockbehind", wait.RWMutex, wait.RLock, 18},
+		{"rwrlock", wait.RWMutex, wait.RLock, 18},
+		{"waitgroup", wait.WaitGroup, wait.Wait, 18},
+		{"wggo", wait.Chan, wait.Recv, 25},
+		{"cond", wait.Cond, wait.Wait, 18},
+		{"once", wait.Mutex, wait.Lock, 18},
+		{"after", wait.Chan, wait.Recv, 18},
+		{"ticker", wait.Chan, wait.Recv, 18},
+		{"locked", wait.Chan, wait.Recv, 18},
+		{"deep", wait.Chan, wait.Recv, 18},
+		{"generic", wait.Chan, wait.Recv, 18},
+		{"closure", wait.Chan, wait.Recv, 18},
+		{"labels", wait.Chan, wait.Recv, 18},
+		{"finalizer", wait.Chan, wait.Recv, 18},
+		{"cleanup", wait.Chan, wait.Recv, 25},
+		{"pull", wait.Chan, wait.Recv, 23},
 	}
 	take(t, "waits", func(t *testing.T, c *target.Capture, p *inspect.Process) {
 		for _, x := range cases {
+			if minor(t, p.Info().Go) < x.since {
+				continue
+			}
 			g := goroutine(t, p, c.Vars.Int(t, x.key+".goid"))
 			on := g.WaitsOn()
 			if len(on) != 1 || on[0].Kind != x.kind || on[0].Op != x.op || on[0].Addr == nil || uint64(*on[0].Addr) != c.Vars.Addr(t, x.key) {
@@ -128,23 +136,27 @@ func answer(t *testing.T, p *inspect.Process, goid int64) wake.Answer {
 
 // Sleeps, timers and deadlines end when the target says.
 func TestTimersFireWhenTheTargetSays(t *testing.T) {
-	take(t, "timers", func(t *testing.T, c *target.Capture, p *inspect.Process) {
-		due := map[int64]string{c.Vars.Int(t, "timer.goid"): "timer", c.Vars.Int(t, "sooner.goid"): "sooner",
-			c.Vars.Int(t, "ticker0.goid"): "ticker0", c.Vars.Int(t, "ticker1.goid"): "ticker1"}
-		for i, goid := range c.Vars.Ints(t, "sleep.goids") {
-			due[goid] = fmt.Sprintf("sleep%d", i)
+	take(t, "timers", checkTimers)
+}
+
+// checkTimers compares when the timers of the target timers fire.
+func checkTimers(t *testing.T, c *target.Capture, p *inspect.Process) {
+	t.Helper()
+	due := map[int64]string{c.Vars.Int(t, "timer.goid"): "timer", c.Vars.Int(t, "sooner.goid"): "sooner",
+		c.Vars.Int(t, "ticker0.goid"): "ticker0", c.Vars.Int(t, "ticker1.goid"): "ticker1"}
+	for i, goid := range c.Vars.Ints(t, "sleep.goids") {
+		due[goid] = fmt.Sprintf("sleep%d", i)
+	}
+	for goid, key := range due {
+		lo, hi := c.Vars.Int(t, key+".due.min"), c.Vars.Int(t, key+".due.max")
+		on := goroutine(t, p, goid).WaitsOn()
+		if len(on) != 1 || on[0].WhenNS == nil || *on[0].WhenNS < lo || *on[0].WhenNS > hi {
+			t.Errorf("%s: waits on %s, due between %d and %d", key, toJSON(t, on), lo, hi)
 		}
-		for goid, key := range due {
-			lo, hi := c.Vars.Int(t, key+".due.min"), c.Vars.Int(t, key+".due.max")
-			on := goroutine(t, p, goid).WaitsOn()
-			if len(on) != 1 || on[0].WhenNS == nil || *on[0].WhenNS < lo || *on[0].WhenNS > hi {
-				t.Errorf("%s: waits on %s, due between %d and %d", key, toJSON(t, on), lo, hi)
-			}
-			if a := answer(t, p, goid); a.Verdict != wake.External || a.Wakers[0].By != wake.Timer || a.Wakers[0].Certainty != wake.Proven {
-				t.Errorf("%s: %s", key, toJSON(t, a))
-			}
+		if a := answer(t, p, goid); a.Verdict != wake.External || a.Wakers[0].By != wake.Timer || a.Wakers[0].Certainty != wake.Proven {
+			t.Errorf("%s: %s", key, toJSON(t, a))
 		}
-	})
+	}
 }
 
 // The time left is known once the target has collected garbage: to a second,

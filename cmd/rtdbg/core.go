@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -10,14 +13,25 @@ import (
 	"rtdbg/inspect"
 )
 
+// noExecutable stands for EXE where the executable is lost.
+const noExecutable = "-"
+
 func (a *app) coreCommand() *cobra.Command {
 	return a.targetCommand(&cobra.Command{
 		Use:   "core EXE CORE [COMMAND [ARG...]]",
-		Short: "a core file, post-mortem",
+		Short: "a core file, post-mortem; EXE is - if the executable is lost",
 	}, 2, func(args []string) (opening, error) {
+		exe := args[0]
+		if exe == noExecutable {
+			exe = ""
+		}
 		return opening{
 			open: func(ctx context.Context, o inspect.Options) (*inspect.Process, error) {
-				return inspect.OpenCore(ctx, args[0], args[1], o)
+				p, err := inspect.OpenCore(ctx, exe, args[1], o)
+				if _, missing := os.Stat(args[0]); err != nil && exe != "" && errors.Is(missing, fs.ErrNotExist) {
+					return nil, fmt.Errorf("%w (if it is lost, write - for it)", err)
+				}
+				return p, err
 			},
 			name: func(i inspect.Info) string {
 				if i.PID == 0 {

@@ -13,7 +13,8 @@ import (
 // BuildInfo is what the Go toolchain recorded about the build.
 type BuildInfo struct {
 	// GoVersion is the toolchain's version as runtime.Version returns it,
-	// with its experiments: "go1.26.8", "go1.27.3 X:jsonv2".
+	// with its experiments: "go1.25.3 X:jsonv2", since Go 1.26
+	// "go1.27.3-X:nogreenteagc".
 	GoVersion string
 	// Path is the main package's import path, Main its module; they and
 	// Settings are empty in a binary that was not built by the go command.
@@ -44,9 +45,15 @@ func (b *BuildInfo) DefaultGODEBUG() string {
 }
 
 // Experiments are the toolchain experiments that the version names, without
-// the "X:": they can change the layout of the runtime.
+// the "X:": they can change the layout of the runtime. The linker puts a space
+// before it (cmd/link/internal/ld, main.go), since Go 1.26 a hyphen where the
+// version has no space of its own.
 func (b *BuildInfo) Experiments() []string {
 	_, x, ok := strings.Cut(b.GoVersion, " X:")
+	if !ok {
+		_, x, ok = strings.Cut(b.GoVersion, "-X:")
+	}
+	x, _, _ = strings.Cut(x, " ")
 	if !ok || x == "" {
 		return nil
 	}
@@ -73,18 +80,19 @@ const (
 	maxVersionLen    = 1024 // far above any real version
 )
 
-var (
-	errNoBuildInfo  = errors.New("no Go build information")
-	errOldBuildInfo = errors.New("built by a Go older than 1.18")
-)
+var errNoBuildInfo = errors.New("no Go build information")
+
+// ErrOldBuildInfo is the error for a program of a Go version that is not
+// supported.
+var ErrOldBuildInfo = errors.New("built by a Go older than 1.18")
 
 // findBuildInfo looks in section .go.buildinfo, then, if the section headers
 // are gone, in writable segments, then in the others.
 func (f *File) findBuildInfo() (*BuildInfo, error) {
 	err := errNoBuildInfo
 	try := func(b []byte, addr uint64) *BuildInfo {
-		info, e := searchBuildInfo(b, addr)
-		if errors.Is(e, errOldBuildInfo) {
+		info, e := SearchBuildInfo(b, addr)
+		if errors.Is(e, ErrOldBuildInfo) {
 			err = e
 		}
 		return info
@@ -109,10 +117,10 @@ func (f *File) findBuildInfo() (*BuildInfo, error) {
 	return nil, err
 }
 
-// searchBuildInfo returns the first valid record in b, whose first byte is at
-// addr. Programs that read build information contain the magic as well, so
+// SearchBuildInfo returns the first valid record in b, whose first byte is at
+// addr: the content of a segment, or a program's writable data in a core. Programs that read build information contain the magic as well, so
 // one that does not start a valid record is passed over.
-func searchBuildInfo(b []byte, addr uint64) (*BuildInfo, error) {
+func SearchBuildInfo(b []byte, addr uint64) (*BuildInfo, error) {
 	err := errNoBuildInfo
 	for pos := 0; ; {
 		i := bytes.Index(b[pos:], []byte(buildInfoMagic))
@@ -126,7 +134,7 @@ func searchBuildInfo(b []byte, addr uint64) (*BuildInfo, error) {
 				info.Addr = addr + uint64(pos)
 				return info, nil
 			}
-			if errors.Is(e, errOldBuildInfo) {
+			if errors.Is(e, ErrOldBuildInfo) {
 				err = e
 			}
 		}
@@ -142,7 +150,7 @@ func parseBuildInfo(b []byte) (*BuildInfo, error) {
 	if b[15]&buildInfoInline == 0 {
 		// The old form holds pointers; accept it only where it can be one.
 		if b[14] == 4 || b[14] == 8 {
-			return nil, errOldBuildInfo
+			return nil, ErrOldBuildInfo
 		}
 		return nil, errNoBuildInfo
 	}

@@ -303,10 +303,25 @@ func TestBuildInfoExperiments(t *testing.T) {
 		"go1.26.8 X:a,b":                   {"a", "b"},
 		"devel go1.28-abc Mon Jan 1 2026":  nil,
 		"devel go1.28-abc Mon Jan 1 X:one": {"one"},
+		"go1.27.3-X:nogreenteagc":          {"nogreenteagc"},
+		"go1.27.3-X:a,b":                   {"a", "b"},
+		"go1.27.3-X:a vendor":              {"a"},
 	} {
 		if got := (&BuildInfo{GoVersion: version}).Experiments(); !reflect.DeepEqual(got, want) {
 			t.Errorf("Experiments of %q = %q, want %q", version, got, want)
 		}
+	}
+}
+
+// The oracle is the toolchain, which writes the experiments in its own way.
+func TestBuildInfoOfAnExperiment(t *testing.T) {
+	t.Setenv("GOEXPERIMENT", "nogreenteagc")
+	info, err := open(t, build(t, "amd64")).BuildInfo()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := info.Experiments(); !reflect.DeepEqual(got, []string{"nogreenteagc"}) || !strings.Contains(info.GoVersion, "X:nogreenteagc") {
+		t.Errorf("version %q: experiments %q", info.GoVersion, got)
 	}
 }
 

@@ -50,7 +50,11 @@ func Open(path string) (*File, error) {
 		return nil, err
 	}
 	if f.build == nil && !f.hasGoTraces() {
+		packed := f.packed()
 		f.Close()
+		if packed {
+			return nil, fmt.Errorf("%s is packed with UPX: unpack it first (upx -d)", path)
+		}
 		return nil, fmt.Errorf("%s is %w: it has neither Go build information, nor a Go build id, nor a pclntab", path, ErrNotGo)
 	}
 	return f, nil
@@ -151,6 +155,17 @@ func (f *File) BuildIDs() BuildIDs { return f.ids }
 // to the File.
 func (f *File) Segments() []Segment { return f.segments }
 
+// DataSegments are the loaded segments that the program can write to.
+func (f *File) DataSegments() []Segment {
+	var data []Segment
+	for _, s := range f.segments {
+		if s.Type == elf.PT_LOAD && s.Flags&elf.PF_W != 0 {
+			data = append(data, s)
+		}
+	}
+	return data
+}
+
 // Size is the file's length in bytes.
 func (f *File) Size() uint64 { return uint64(len(f.mapped.Bytes)) }
 
@@ -187,6 +202,14 @@ func (f *File) At(vaddr uint64, n int) ([]byte, bool) {
 		return slice(f.SegmentBytes(s), vaddr-s.Vaddr, uint64(n))
 	}
 	return nil, false
+}
+
+// packed reports whether the file was made by UPX, which puts its magic
+// (l_info.l_magic, behind the program headers) near the start of the file and
+// compresses all the rest.
+func (f *File) packed() bool {
+	const searched = 4096
+	return bytes.Contains(f.mapped.Bytes[:min(searched, len(f.mapped.Bytes))], []byte("UPX!"))
 }
 
 // hasGoTraces looks for what the Go linker leaves besides build information.

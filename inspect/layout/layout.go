@@ -46,6 +46,10 @@ type Table struct {
 	// Source says where the table comes from, for the user: "DWARF of the
 	// executable", "built-in table go1.26.0–go1.26.8".
 	Source string
+	// Assumed says that the table is of another version than the target, or
+	// that the target's is not known: what it says of numbers counts only
+	// where the target confirms it.
+	Assumed bool
 	// Structs are the layouts by full type name. Types that are not structs
 	// but that fields name (arrays, pointers) are not listed. A struct type
 	// that has no name goes by the field that holds it,

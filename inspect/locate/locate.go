@@ -9,7 +9,6 @@ import (
 
 	"rtdbg/inspect/arch"
 	"rtdbg/inspect/mem"
-	"rtdbg/inspect/pcln"
 	"rtdbg/inspect/rt"
 )
 
@@ -33,6 +32,9 @@ type Target struct {
 	Symbols Symbols
 	// Threads are the kernel's ids of the target's threads.
 	Threads []int
+	// Headers gives what Headers found in the target: several searches share
+	// it. nil searches anew.
+	Headers func() []mem.Addr
 }
 
 // variable is one global that is looked for.
@@ -67,6 +69,9 @@ func variables() []variable {
 // Globals finds the runtime's globals of t.
 func Globals(t Target) (Found, error) {
 	f := &finder{Target: t}
+	if f.Headers == nil {
+		f.Headers = func() []mem.Addr { return Headers(t.RT.Mem, t.Arch) }
+	}
 	var found Found
 	for _, v := range variables() {
 		at := v.at(&f.g)
@@ -120,67 +125,6 @@ type finder struct {
 
 // word returns the pointer-sized word at offset i of the data.
 func (f *finder) word(i int) mem.Addr { return mem.Addr(f.Arch.Order.Uint64(f.data[i:])) }
-
-// moduleData finds the moduledata: the word in writable memory that holds the
-// address of a pclntab and is followed by that of its table of names.
-func (f *finder) moduleData() (mem.Addr, error) {
-	const maxRange = 1 << 30
-	var readable, writable []mem.Range
-	for _, r := range present(f.RT.Mem) {
-		switch {
-		case r.Size() > maxRange || r.Perm&mem.PermRead == 0:
-		case r.Perm&mem.PermWrite != 0 && r.Perm&mem.PermExec == 0:
-			writable = append(writable, r)
-			readable = append(readable, r) // a PIE's pclntab is relocated in RELRO or data
-		default:
-			readable = append(readable, r)
-		}
-	}
-	headers := pcln.FindHeaders(f.RT.Mem, f.Arch, readable)
-	if len(headers) == 0 {
-		return 0, errors.New("no pclntab in the target's memory: is it a Go program?")
-	}
-	isHeader := make(map[mem.Addr]bool, len(headers))
-	for _, h := range headers {
-		isHeader[h] = true
-	}
-	for _, r := range append(writable, readable...) {
-		if a := f.moduleDataIn(r, isHeader); a != 0 {
-			return a, nil
-		}
-	}
-	return 0, errors.New("no moduledata points to the pclntab")
-}
-
-// present lists the ranges whose bytes the memory has: a core lacks parts of
-// what it maps.
-func present(m mem.Memory) []mem.Range {
-	if c, ok := m.(interface{ Present() []mem.Range }); ok {
-		return c.Present()
-	}
-	return m.Ranges()
-}
-
-// moduleDataIn searches one range for a moduledata.
-func (f *finder) moduleDataIn(r mem.Range, isHeader map[mem.Addr]bool) mem.Addr {
-	b, err := f.RT.Mem.View(r.Start, int(r.Size()))
-	if err != nil {
-		return 0
-	}
-	for i := 0; i+16 <= len(b); i += 8 {
-		h := mem.Addr(f.Arch.Order.Uint64(b[i:]))
-		if !isHeader[h] {
-			continue
-		}
-		a := r.Start + mem.Addr(i)
-		m, err := f.RT.ReadModule(a)
-		names := mem.Addr(f.Arch.Order.Uint64(b[i+8:]))
-		if err == nil && names > h && names < h+4096 && m.Text < m.EText && m.MinPC >= m.Text && m.MinPC < m.EText && m.NoPtrData < m.ENoPtrBSS {
-			return a
-		}
-	}
-	return 0
-}
 
 // load reads the program's data and bss, between the bounds that the
 // moduledata records.

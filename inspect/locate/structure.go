@@ -84,7 +84,8 @@ func (f *finder) plausibleP(p *rt.P) bool {
 	if p.MCache == 0 && f.RT.PStatus(p) != rt.PDead {
 		return false
 	}
-	if _, err := f.RT.ReadWord(p.MCache); p.MCache != 0 && err != nil {
+	// A truncated core lacks the end of memory, where mcaches lie.
+	if _, err := f.RT.ReadWord(p.MCache); p.MCache != 0 && err != nil && !errors.Is(err, mem.ErrMissing) {
 		return false
 	}
 	if p.M == 0 {
@@ -170,11 +171,14 @@ func only(name string, found []mem.Addr) (mem.Addr, error) {
 
 // plausibleSched reports whether every field of s can be what it claims. Fields
 // that change together need not agree: a process may be stopped between two
-// writes.
+// writes. NMIdleLocked is below zero while a thread that parks for its locked
+// goroutine (stoplockedm, proc.go) has given up its P, another has found that
+// goroutine to be runnable (startlockedm), and the first has not counted itself
+// yet.
 func (f *finder) plausibleSched(s *rt.Sched) bool {
 	const maxGoid, maxM = 1 << 48, 1 << 24
 	counts := s.MNext > 0 && s.MNext <= maxM && s.NMFreed >= 0 && s.NMFreed < s.MNext && s.MaxMCount > 0 &&
-		s.NMIdle >= 0 && int64(s.NMIdle) <= s.MNext && s.NMIdleLocked >= 0 && int64(s.NMIdleLocked) <= s.MNext &&
+		s.NMIdle >= 0 && int64(s.NMIdle) <= s.MNext && int64(s.NMIdleLocked) >= -s.MNext && int64(s.NMIdleLocked) <= s.MNext &&
 		s.NMSys >= 0 && int64(s.NMSys) <= s.MNext && s.NMSpinning >= 0 && int64(s.NMSpinning) <= s.MNext
 	ids := s.GoidGen >= f.maxGoid && s.GoidGen < maxGoid && s.NGSys >= 0 && int(s.NGSys) <= len(f.gs)+1
 	ps := s.NPIdle >= 0 && int(s.NPIdle) <= len(f.ps) && (s.PIdle == 0 || f.ps[s.PIdle])
@@ -184,9 +188,10 @@ func (f *finder) plausibleSched(s *rt.Sched) bool {
 }
 
 // allm finds runtime.allm: of the pointers outside of sched that head a list of
-// Ms, the one whose list names the most threads of the target. Others lead into
-// the middle of the list. A thread that is being created has no M yet, or one
-// that does not know its id; a thread of C code has none at all.
+// Ms, the one whose list names the most threads of the target, and of those the
+// longest: others lead into the middle of the list. A thread that is being
+// created has no M yet, or one that does not know its id; a thread of C code has
+// none at all.
 func (f *finder) allm() (mem.Addr, error) {
 	if err := f.load(); err != nil {
 		return 0, err
@@ -199,31 +204,28 @@ func (f *finder) allm() (mem.Addr, error) {
 	for _, tid := range f.Threads {
 		threads[uint64(tid)] = true
 	}
-	best, found := 0, mem.Addr(0)
+	mostNamed, longest, found := 0, 0, mem.Addr(0)
 	for i := 0; i+8 <= len(f.data); i += 8 {
 		head, at := f.word(i), f.base+mem.Addr(i)
 		if head < 4096 || head%8 != 0 || at >= f.g.Sched && at < f.g.Sched+schedSize {
 			continue
 		}
-		if n := f.namedThreads(head, threads); n > best {
-			best, found = n, at
+		named, length := f.namedThreads(head, threads)
+		if named > mostNamed || named > 0 && named == mostNamed && length > longest {
+			mostNamed, longest, found = named, length, at
 		}
 	}
 	return found, nil
 }
 
-// namedThreads returns how many of the threads a list of Ms from head names, 0
-// if it is no such list.
-func (f *finder) namedThreads(head mem.Addr, threads map[uint64]bool) int {
+// namedThreads returns how many of the threads a list of Ms from head names, and
+// its length; zeros if it is no such list.
+func (f *finder) namedThreads(head mem.Addr, threads map[uint64]bool) (named, length int) {
 	seen := make(map[mem.Addr]bool)
-	named := 0
 	for a := head; a != 0; {
 		m, err := f.RT.ReadM(a)
-		if err != nil || seen[a] || m.G0 == 0 {
-			return 0
-		}
-		if g0, err := f.RT.ReadG(m.G0); err != nil || g0.M != a {
-			return 0
+		if err != nil || seen[a] || !f.leadsBack(&m) {
+			return 0, 0
 		}
 		seen[a] = true
 		if threads[m.ProcID] {
@@ -231,5 +233,17 @@ func (f *finder) namedThreads(head mem.Addr, threads map[uint64]bool) int {
 		}
 		a = m.AllLink
 	}
-	return named
+	return named, len(seen)
+}
+
+// leadsBack reports whether the stacks of m lead back to it. An M gets its
+// gsignal before it enters the list (mcommoninit, proc.go), its g0 after that
+// (allocm), and then its thread.
+func (f *finder) leadsBack(m *rt.M) bool {
+	if m.ProcID == 0 {
+		s, err := f.RT.ReadG(m.GSignal)
+		return err == nil && s.M == m.Addr
+	}
+	g0, err := f.RT.ReadG(m.G0)
+	return err == nil && m.G0 != 0 && g0.M == m.Addr
 }

@@ -3,6 +3,7 @@ package locate
 import (
 	"rtdbg/inspect/layout"
 	"rtdbg/inspect/mem"
+	"rtdbg/inspect/rt"
 )
 
 // semtable finds runtime.semtable through any of its waiters: a word that
@@ -105,39 +106,74 @@ func (f *finder) memstats() (mem.Addr, error) {
 	if err != nil {
 		return 0, err
 	}
-	// Wall times between 2010 and 2100, in ns.
-	const minWall, maxWall = 1262304000e9, 4102444800e9
 	var found []mem.Addr
 	for i := int(off) &^ 7; i+8 <= len(f.data); i += 8 {
-		if w := uint64(f.word(i)); w < minWall || w > maxWall {
+		if !wallTime(uint64(f.word(i))) {
 			continue
 		}
 		a := f.base + mem.Addr(i) - mem.Addr(off)
-		if s, err := f.RT.ReadMemStats(a); err == nil && s.Consistent() {
+		if s, err := f.RT.ReadMemStats(a); err == nil && plausibleStats(&s) {
 			found = append(found, a)
 		}
 	}
 	return only("runtime.memstats", found)
 }
 
-// waitReasons finds runtime.waitReasonStrings by its first strings.
+// wallTime reports whether ns is a wall time between 2010 and 2100.
+func wallTime(ns uint64) bool {
+	const lo, hi = 1262304000e9, 4102444800e9
+	return ns >= lo && ns <= hi
+}
+
+// plausibleStats reports whether s can be what it claims: tables of numbers in a
+// program repeat values as well.
+func plausibleStats(s *rt.MemStats) bool {
+	if !s.Consistent() || s.LastGCNanotime >= s.LastGCUnix {
+		return false
+	}
+	for i, end := range s.PauseEnd {
+		unused := uint32(i) > s.NumGC
+		if unused && end != 0 || !unused && !wallTime(end) && end != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// firstReasons are the second and the third of the wait reasons, behind an
+// empty one: the same in every version since Go 1.18 (runtime2.go).
+var firstReasons = [...]string{"GC assist marking", "IO wait"}
+
+// waitReasons finds runtime.waitReasonStrings by its first strings, or, where
+// the memory lacks the text of strings, by the lengths of all of them.
 func (f *finder) waitReasons() (mem.Addr, error) {
 	if err := f.load(); err != nil {
 		return 0, err
 	}
-	want := f.RT.WaitReasons()
-	if len(want) < 3 {
-		return 0, nil
-	}
-	for i := 16; i+32 <= len(f.data); i += 8 {
-		if uint64(f.word(i+8)) != uint64(len(want[1])) || uint64(f.word(i+24)) != uint64(len(want[2])) || f.word(i-8) != 0 {
+	const header = 16
+	for i := header; i+2*header <= len(f.data); i += 8 {
+		if f.word(i-8) != 0 || uint64(f.word(i+8)) != uint64(len(firstReasons[0])) || uint64(f.word(i+8+header)) != uint64(len(firstReasons[1])) {
 			continue
 		}
-		if f.isString(i, want[1]) && f.isString(i+16, want[2]) {
-			return f.base + mem.Addr(i) - 16, nil
+		if f.isString(i, firstReasons[0]) && f.isString(i+header, firstReasons[1]) || f.haveLengths(i-header, f.RT.Layout.WaitReasons) {
+			return f.base + mem.Addr(i) - header, nil
 		}
 	}
 	return 0, nil
+}
+
+// haveLengths reports whether the string headers from offset i of the data have
+// the lengths of want.
+func (f *finder) haveLengths(i int, want []string) bool {
+	if len(want) <= len(firstReasons)+1 || i+16*len(want) > len(f.data) {
+		return false
+	}
+	for n, s := range want {
+		if uint64(f.word(i+16*n+8)) != uint64(len(s)) {
+			return false
+		}
+	}
+	return true
 }
 
 // isString reports whether the string header at offset i of the data holds s.

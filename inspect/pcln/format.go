@@ -1,6 +1,11 @@
 package pcln
 
-import "fmt"
+import (
+	"fmt"
+
+	"rtdbg/inspect/arch"
+	"rtdbg/inspect/mem"
+)
 
 // FuncID names the functions that the runtime treats specially
 // (internal/abi.FuncID). The numbers are rtdbg's own: the target's are
@@ -164,4 +169,28 @@ func (f *format) funcID(n byte) FuncID {
 		return f.ids[n]
 	}
 	return FuncIDUnknown
+}
+
+// textStartGone is the first Go minor whose pcHeader.textStart is zero.
+const textStartGone = 26
+
+// Minors returns the Go minors, hi included, whose function tables begin like
+// what lies at header: by the magic, and by whether textStart is set, which
+// the runtime itself insists on up to Go 1.25 (runtime.moduledataverify1,
+// symtab.go). ok is false where no pclntab lies there or it cannot be read.
+func Minors(v mem.Viewer, a *arch.Arch, header mem.Addr) (lo, hi int, ok bool) {
+	b, err := v.View(header, headerSize(a))
+	if err != nil {
+		return 0, 0, false
+	}
+	h, err := parseHeader(b, a)
+	switch {
+	case err != nil:
+		return 0, 0, false
+	case h.magic == magic118:
+		return 18, 19, true
+	case h.textStart != 0:
+		return 20, textStartGone - 1, true
+	}
+	return textStartGone, 1 << 16, true
 }

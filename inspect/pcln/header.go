@@ -20,6 +20,7 @@ const (
 type header struct {
 	magic                              uint32
 	nfunc                              int
+	textStart                          uint64
 	funcname, cu, filetab, pctab, pcln int
 }
 
@@ -59,7 +60,7 @@ func parseHeader(b []byte, a *arch.Arch) (header, error) {
 		}
 		prev = off
 	}
-	h.nfunc = int(w[0])
+	h.nfunc, h.textStart = int(w[0]), w[2]
 	h.funcname, h.cu, h.filetab, h.pctab, h.pcln = int(w[3]), int(w[4]), int(w[5]), int(w[6]), int(w[7])
 	return h, nil
 }

@@ -134,10 +134,27 @@ func (t *Table) load(desc Module) (*module, error) {
 		pcln:     b[h.pcln:],
 		funcs:    make([]atomic.Pointer[Func], h.nfunc),
 	}
-	if m.MinPC == 0 && m.MaxPC == 0 {
-		m.MinPC, m.MaxPC = m.textAddr(m.entryOff(0)), m.textAddr(m.entryOff(m.nfunc))
+	return m, m.verify()
+}
+
+// verify checks what the runtime itself insists on when it starts
+// (runtime.moduledataverify1, symtab.go): the functions are in the order of
+// their entries, and the bounds of the code are the first and the last of
+// them. Tables that were damaged since are not believed.
+func (m *module) verify() error {
+	for i := range m.nfunc {
+		if m.entryOff(i) > m.entryOff(i+1) {
+			return fmt.Errorf("pcln: function table at %v: function %d starts at %#x, the next at %#x", m.PCHeader, i, m.entryOff(i), m.entryOff(i+1))
+		}
 	}
-	return m, nil
+	first, last := m.textAddr(m.entryOff(0)), m.textAddr(m.entryOff(m.nfunc))
+	if m.MinPC == 0 && m.MaxPC == 0 {
+		m.MinPC, m.MaxPC = first, last
+	}
+	if m.MinPC != first || m.MaxPC != last {
+		return fmt.Errorf("pcln: function table at %v covers %v–%v, the code is %v–%v", m.PCHeader, first, last, m.MinPC, m.MaxPC)
+	}
+	return nil
 }
 
 // tableSize returns the distance from the header at base to the end of the

@@ -1,6 +1,7 @@
 package rt
 
 import (
+	"errors"
 	"fmt"
 
 	"rtdbg/inspect/mem"
@@ -134,13 +135,18 @@ func (e *NotAnObjectError) Error() string {
 // notChan returns why c cannot be a channel, "" if it can.
 func (r *Runtime) notChan(c *Hchan) string {
 	t, err := r.ReadType(c.ElemType)
+	// A core without the executable lacks the types, but not where they lie.
+	untyped := errors.Is(err, mem.ErrMissing) && r.inTypes(c.ElemType)
 	switch {
+	case untyped:
 	case err != nil:
 		return "its element type is not readable"
 	case t.Size != uint64(c.ElemSize):
 		return fmt.Sprintf("its element size %d is not that of its element type (%d)", c.ElemSize, t.Size)
 	case !r.inTypes(c.ElemType) && t.Str == 0:
 		return "its element type is no type descriptor"
+	}
+	switch {
 	case c.QCount > c.DataQSiz:
 		return fmt.Sprintf("%d elements in a buffer of %d", c.QCount, c.DataQSiz)
 	case c.DataQSiz == 0 && (c.SendX != 0 || c.RecvX != 0), c.DataQSiz > 0 && (c.SendX >= c.DataQSiz || c.RecvX >= c.DataQSiz):
@@ -150,7 +156,7 @@ func (r *Runtime) notChan(c *Hchan) string {
 	case (c.RecvFirst == 0) != (c.RecvLast == 0), (c.SendFirst == 0) != (c.SendLast == 0):
 		return "its wait queues are inconsistent"
 	}
-	if _, err := r.TypeName(c.ElemType); err != nil {
+	if _, err := r.TypeName(c.ElemType); err != nil && !untyped {
 		return "its element type has no name"
 	}
 	for _, first := range [...]mem.Addr{c.RecvFirst, c.SendFirst} {

@@ -10,6 +10,9 @@ import (
 // maxLabels bounds the profiler labels of one goroutine.
 const maxLabels = 4096
 
+// maxLabelString bounds a key or value, in bytes.
+const maxLabelString = 1 << 16
+
 // stringSize is the size of a string header in bytes.
 const stringSize = 16
 
@@ -38,23 +41,28 @@ func (r *Runtime) LabelList(a mem.Addr) (map[string]string, error) {
 // readLabel adds the label whose key and value are the strings at the given
 // addresses.
 func (r *Runtime) readLabel(labels map[string]string, key, value mem.Addr) error {
-	k, err := r.readStringAt(key)
+	k, err := r.readLabelString(key)
 	if err != nil {
 		return err
 	}
-	v, err := r.readStringAt(value)
+	v, err := r.readLabelString(value)
 	if err != nil {
 		return fmt.Errorf("label %s: %w", k, err)
 	}
-	labels[k] = v
+	if labels[k] = v; len(labels) > maxLabels {
+		return fmt.Errorf("more than %d labels", maxLabels)
+	}
 	return nil
 }
 
-// readStringAt reads the string whose header lies at a.
-func (r *Runtime) readStringAt(a mem.Addr) (string, error) {
+// readLabelString reads the string whose header lies at a.
+func (r *Runtime) readLabelString(a mem.Addr) (string, error) {
 	w, err := r.readWords(a, 2)
 	if err != nil {
 		return "", err
+	}
+	if w[1] > maxLabelString {
+		return "", fmt.Errorf("label of %d bytes at %v", w[1], mem.Addr(w[0]))
 	}
 	return r.ReadString(layout.String{Ptr: w[0], Len: w[1]})
 }

@@ -36,7 +36,11 @@ type Module struct {
 	// GoFunc is the base of the funcdata offsets.
 	GoFunc      mem.Addr     `rt:"gofunc"`
 	TextSectMap layout.Slice `rt:"textsectmap"`
-	Next        mem.Addr     `rt:"next"`
+	// GCDataBits and GCBSSBits are the lengths of the pointer masks of data
+	// and bss, in bits.
+	GCDataBits int32    `rt:"gcdatamask.n"`
+	GCBSSBits  int32    `rt:"gcbssmask.n"`
+	Next       mem.Addr `rt:"next"`
 }
 
 // maxModules bounds the list of modules.

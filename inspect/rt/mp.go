@@ -51,6 +51,12 @@ type P struct {
 	SyscallTick  uint32   `rt:"syscalltick"`
 	M            mem.Addr `rt:"m"`
 	MCache       mem.Addr `rt:"mcache"`
+	// SchedWhen and SyscallWhen are the nanotimes at which sysmon last saw
+	// it run another goroutine or in another system call, GCStopTime (since
+	// Go 1.23) that at which it last stopped for the world to stop.
+	SchedWhen   int64 `rt:"sysmontick.schedwhen"`
+	SyscallWhen int64 `rt:"sysmontick.syscallwhen"`
+	GCStopTime  int64 `rt:"gcStopTime,optional"`
 
 	// RunQHead and RunQTail index RunQ modulo its length; the local run
 	// queue is RunQ[head:tail].
@@ -179,6 +185,26 @@ func (r *Runtime) AllPs() ([]P, error) {
 
 // Status returns the runtime's word for the status of p.
 func (r *Runtime) PStatus(p *P) PStatus { return r.pstatus(p.StatusNumber) }
+
+// PointerRanges returns the parts of p that may hold pointers to the program's
+// objects. The garbage collector's own buffers are left out: they keep the
+// addresses of objects that were written long ago.
+func (r *Runtime) PointerRanges(p *P) []mem.Range {
+	s := r.Layout.Structs["runtime.p"]
+	if s == nil {
+		return nil
+	}
+	var list []mem.Range
+	for i := range s.Fields {
+		f := &s.Fields[i]
+		switch f.Name {
+		case "gcw", "wbBuf", "mspancache", "pcache", "mcache":
+			continue
+		}
+		list = append(list, mem.Range{Start: p.Addr + mem.Addr(f.Off), End: p.Addr + mem.Addr(f.Off+f.Size), Perm: mem.PermRead})
+	}
+	return list
+}
 
 // Queue returns the goroutines of the local run queue, the next to run first,
 // without RunNext. Entries are addresses of g; a head and tail that are

@@ -49,8 +49,9 @@ func (r *Runtime) WallOffset() (int64, error) {
 }
 
 // NowAtLeast returns a nanotime at or before the instant of the capture, as
-// late as the scheduler's own stamps allow; 0 if there are none.
-func (r *Runtime) NowAtLeast(gs []G) int64 {
+// late as the stamps of the scheduler, of sysmon, and of some goroutines allow;
+// 0 if there are none. In an idle process all of them are old.
+func (r *Runtime) NowAtLeast() int64 {
 	var now int64
 	if s, err := r.Sched(); err == nil {
 		now = max(now, s.LastPoll, s.ProcResizeTime)
@@ -60,6 +61,15 @@ func (r *Runtime) NowAtLeast(gs []G) int64 {
 			now = max(now, int64(s.LastGCNanotime))
 		}
 	}
+	if ps, err := r.AllPs(); err == nil {
+		for i := range ps {
+			now = max(now, ps[i].SchedWhen, ps[i].SyscallWhen, ps[i].GCStopTime)
+		}
+	}
+	gs, err := r.sample()
+	if err != nil {
+		return now
+	}
 	for i := range gs {
 		now = max(now, gs[i].WaitSince)
 		if gs[i].Tracking != 0 {
@@ -67,4 +77,15 @@ func (r *Runtime) NowAtLeast(gs []G) int64 {
 		}
 	}
 	return now
+}
+
+// FakeTime returns runtime.faketime, the nanotime of a program built with the
+// tag faketime, as that of the playground (time_fake.go); ok is false for any
+// other.
+func (r *Runtime) FakeTime() (ns int64, ok bool) {
+	if r.Globals.Faketime == 0 {
+		return 0, false
+	}
+	w, err := r.ReadWord(r.Globals.Faketime)
+	return int64(w), err == nil && w != 0
 }

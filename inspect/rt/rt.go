@@ -68,7 +68,9 @@ func New(m mem.Memory, a *arch.Arch, t *layout.Table) (*Runtime, error) {
 		return nil, fmt.Errorf("layouts of %s (%s): %w", t.Go, t.Source, err)
 	}
 	r.compileStatuses()
-	r.waitReasons = t.WaitReasons
+	if !t.Assumed {
+		r.waitReasons = t.WaitReasons
+	}
 	return r, nil
 }
 
@@ -158,36 +160,6 @@ func (r *Runtime) constant(names string) (int64, bool) {
 	return 0, false
 }
 
-// verify checks the invariants that a wrong layout or a wrong global breaks.
-func (r *Runtime) verify() error {
-	addrs, err := r.allgs()
-	if err != nil {
-		return err
-	}
-	if len(addrs) == 0 {
-		return errors.New("runtime.allgs is empty: the program had not started, or its memory is missing")
-	}
-	g, err := r.ReadG(addrs[0])
-	if err != nil {
-		return fmt.Errorf("allgs[0]: %w", err)
-	}
-	if g.Goid != 1 || r.Status(&g) == "unknown" || g.StackLo >= g.StackHi {
-		return fmt.Errorf("layouts do not fit: allgs[0] at %v has goid %d, status number %d, stack %v–%v (expected goroutine 1); layouts are from %s",
-			g.Addr, g.Goid, g.StatusNumber(), g.StackLo, g.StackHi, r.Layout.Source)
-	}
-	ps, err := r.AllPs()
-	if fault := (*mem.Fault)(nil); err != nil && !errors.As(err, &fault) {
-		return err
-	}
-	// Ps that a truncated core lacks prove nothing.
-	for i, p := range ps {
-		if int(p.ID) != i {
-			return fmt.Errorf("layouts do not fit: allp[%d] at %v has id %d; layouts are from %s", i, p.Addr, p.ID, r.Layout.Source)
-		}
-	}
-	return nil
-}
-
 // readWords reads n pointer-sized words at a.
 func (r *Runtime) readWords(a mem.Addr, n int) ([]uint64, error) {
 	if a == 0 {
@@ -261,27 +233,40 @@ func (r *Runtime) ReadString(s layout.String) (string, error) {
 
 // readWaitReasons reads runtime.waitReasonStrings from the target: the numbers
 // differ between versions, and the program's own strings are the truth. Where
-// the variable is unknown or unreadable the table's copy serves, which a table
-// of another version does not have.
+// the variable is unknown or unreadable the table's copy serves, unless the
+// table is another version's. Where only the text of the strings is missing, as
+// in a core without the executable, the table's copy must have their lengths.
 func (r *Runtime) readWaitReasons() []string {
-	n := len(r.Layout.WaitReasons)
+	table := r.Layout.WaitReasons
+	fallback := table
+	if r.Layout.Assumed {
+		fallback = nil
+	}
+	n := len(table)
 	if v, ok := r.Layout.Variable("runtime.waitReasonStrings"); ok && v.Size > 0 {
 		n = int(v.Size) / (2 * r.Arch.PtrSize)
 	}
 	if r.Globals.WaitReasonStrings == 0 || n == 0 || n > maxWaitReasons {
-		return r.Layout.WaitReasons
+		return fallback
 	}
 	w, err := r.readWords(r.Globals.WaitReasonStrings, 2*n)
 	if err != nil {
-		return r.Layout.WaitReasons
+		return fallback
 	}
-	reasons := make([]string, n)
-	for i := range reasons {
-		s, err := r.ReadString(layout.String{Ptr: w[2*i], Len: w[2*i+1]})
-		if err != nil || len(s) > 100 {
-			return r.Layout.WaitReasons
+	const longest = 100
+	reasons := make([]string, 0, n)
+	for i := range n {
+		size := w[2*i+1]
+		s, err := r.ReadString(layout.String{Ptr: w[2*i], Len: size})
+		switch {
+		case size > longest && r.Layout.Assumed:
+			return reasons // this version has fewer of them
+		case size > longest, err != nil && (i >= len(table) || uint64(len(table[i])) != size):
+			return fallback
+		case err != nil:
+			s = table[i]
 		}
-		reasons[i] = s
+		reasons = append(reasons, s)
 	}
 	return reasons
 }

@@ -122,3 +122,15 @@ func ns(n int64) string {
 	}
 	return d.String()
 }
+
+// lasting is a duration of n ns that is known so well: "3.27s", "about 3s".
+func lasting(n int64, how inspect.Accuracy) string {
+	if how == inspect.Exact {
+		return ns(n)
+	}
+	unit := time.Second
+	if time.Duration(n).Abs() < time.Second {
+		unit = 100 * time.Millisecond
+	}
+	return string(how) + " " + time.Duration(n).Round(unit).String()
+}

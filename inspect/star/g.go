@@ -72,8 +72,8 @@ func state(g *inspect.Goroutine) string {
 		}
 		s = r
 	}
-	if d := g.WaitNS(); d != nil {
-		s += ", " + ns(*d)
+	if d, how, ok := g.Waited(); ok {
+		s += ", " + lasting(d, how)
 	}
 	if g.LockedM != 0 {
 		s += ", locked to thread"

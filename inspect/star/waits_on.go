@@ -5,6 +5,7 @@ import (
 
 	"go.starlark.net/starlark"
 
+	"rtdbg/inspect"
 	"rtdbg/inspect/rt"
 	"rtdbg/inspect/wait"
 )
@@ -60,8 +61,10 @@ func (in *Interp) onPhrase(w *wait.On) string {
 	default:
 		s = "waits " + verb(w) + " " + in.onObject(w)
 	}
-	if w.InNS != nil {
-		s += ", " + timeLeft(*w.InNS)
+	if w.WhenNS != nil {
+		if d, how, ok := in.p.Now().Until(*w.WhenNS); ok {
+			s += ", " + timeLeft(d, how)
+		}
 	}
 	if w.Note != "" {
 		s += " (" + w.Note + ")"
@@ -69,12 +72,12 @@ func (in *Interp) onPhrase(w *wait.On) string {
 	return s
 }
 
-// timeLeft says when something in n ns happens.
-func timeLeft(n int64) string {
+// timeLeft says when something in n ns, which is known so well, happens.
+func timeLeft(n int64, how inspect.Accuracy) string {
 	if n < 0 {
-		return ns(-n) + " overdue"
+		return lasting(-n, how) + " overdue"
 	}
-	return ns(n) + " left"
+	return lasting(n, how) + " left"
 }
 
 // onObject names the object: its type or kind, its address, how full it is.

@@ -140,7 +140,7 @@ func (in *Interp) wakerPhrase(w *wake.Waker) string {
 	}
 	fmt.Fprintf(&b, ": %s", w.How)
 	if w.InNS != nil {
-		fmt.Fprintf(&b, ", %s", timeLeft(*w.InNS))
+		fmt.Fprintf(&b, ", %s", timeLeft(*w.InNS, in.p.Now().Accuracy()))
 	}
 	fmt.Fprintf(&b, ", %s", w.Certainty)
 	if len(w.Evidence) > 0 {

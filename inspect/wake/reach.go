@@ -7,7 +7,6 @@ import (
 
 	"rtdbg/inspect/heap"
 	"rtdbg/inspect/mem"
-	"rtdbg/inspect/rt"
 )
 
 // reach finds the goroutines that stay stuck for certain: nothing that can run
@@ -25,6 +24,7 @@ func (a *Analyzer) reach(ctx context.Context) error {
 	}
 	m := a.heap.NewMark()
 	a.skipWaits(m)
+	a.addPs(m)
 	if err := m.Roots(ctx); err != nil {
 		a.limit(ctx, err)
 	}
@@ -89,8 +89,17 @@ func (a *Analyzer) addStack(m *heap.Mark, i int) error {
 
 // skipWaits keeps the runtime's own books from counting as a reference: every
 // goroutine descriptor is in allgs and leads through its sudogs to what it
-// waits on.
+// waits on, and the ends of stacks, which descriptors record too, are the
+// beginnings of other objects.
 func (a *Analyzer) skipWaits(m *heap.Mark) {
+	ms, err := a.rt.AllMs()
+	if err != nil {
+		a.notes = append(a.notes, "threads incomplete: "+err.Error())
+	}
+	for i := range ms {
+		m.Skip(ms[i].G0)
+		m.Skip(ms[i].GSignal)
+	}
 	for i := range a.gs {
 		m.Skip(a.gs[i].Addr)
 		for _, on := range a.on[i] {
@@ -98,8 +107,24 @@ func (a *Analyzer) skipWaits(m *heap.Mark) {
 				m.Skip(on.Sudog)
 			}
 		}
-		if s := a.rt.Status(&a.gs[i]); s != rt.Waiting && s != rt.Leaked {
-			m.Pointer(a.gs[i].Param)
+	}
+}
+
+// addPs adds what the Ps hold: timers, deferred functions. They are objects of
+// the heap, but not all that is in them is alive: see rt.PointerRanges.
+func (a *Analyzer) addPs(m *heap.Mark) {
+	ps, err := a.rt.AllPs()
+	if err != nil {
+		return // what they hold is then found through allp, and more
+	}
+	for i := range ps {
+		m.Skip(ps[i].Addr)
+	}
+	for i := range ps {
+		for _, r := range a.rt.PointerRanges(&ps[i]) {
+			if err := m.Range(r.Start, r.End); err != nil {
+				a.notes = append(a.notes, fmt.Sprintf("P %d is incomplete: %v", ps[i].ID, err))
+			}
 		}
 	}
 }
