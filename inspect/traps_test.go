@@ -298,24 +298,15 @@ func TestHalfParkedGoroutines(t *testing.T) {
 // to be read; elements of sudogs point into the stacks of those who wait.
 func TestStacksThatMustNotBeRead(t *testing.T) {
 	forReleases(t, target.Spec{Program: "waits"}, 18, latest, func(t *testing.T, _ string, c *target.Capture, p *inspect.Process) {
-		dead := 0
-		for _, g := range goroutines(t, p) {
-			if !g.Dead() {
-				continue
-			}
-			dead++
-			if r := g.Record(); len(r.Frames) != 0 || len(r.WaitsOn) != 0 || r.WaitReason != nil {
-				t.Errorf("a dead goroutine: %s", toJSON(t, r))
-			}
-		}
-		if dead == 0 {
-			t.Error("no goroutine is dead")
-		}
 		checkElems(t, p)
 		deep := goroutine(t, p, c.Vars.Int(t, "deep.goid"))
+		ended := goroutine(t, p, c.Vars.Int(t, "generic.goid"))
+		const dead, copystack = 6, 8
 		move := make(patch)
-		move.field(t, p, deep.Addr, "runtime.g", "atomicstatus", 8)
+		move.field(t, p, deep.Addr, "runtime.g", "atomicstatus", copystack)
+		move.field(t, p, ended.Addr, "runtime.g", "atomicstatus", dead)
 		q := open(t, move.apply(t, c, p))
+		checkDead(t, q, ended.Addr)
 		moved := goroutine(t, q, int64(deep.Goid))
 		if frames, err := moved.Frames(); moved.Status() != rt.CopyStack || len(frames) != 0 || err == nil {
 			t.Errorf("%s goroutine has %d frames, error %v", moved.Status(), len(frames), err)
@@ -324,6 +315,25 @@ func TestStacksThatMustNotBeRead(t *testing.T) {
 			t.Errorf("a goroutine that waits on nothing now: %s", toJSON(t, a))
 		}
 	})
+}
+
+// checkDead checks that nothing is said of the dead goroutine at a, nor of any
+// other.
+func checkDead(t *testing.T, p *inspect.Process, a mem.Addr) {
+	t.Helper()
+	found := false
+	for _, g := range goroutines(t, p) {
+		if !g.Dead() {
+			continue
+		}
+		found = found || g.Addr == a
+		if r := g.Record(); len(r.Frames) != 0 || len(r.WaitsOn) != 0 || r.WaitReason != nil {
+			t.Errorf("a dead goroutine: %s", toJSON(t, r))
+		}
+	}
+	if !found {
+		t.Errorf("the goroutine at %v is not dead", a)
+	}
 }
 
 // checkElems checks that the elements of sudogs that lie in a stack lie in that
