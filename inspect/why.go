@@ -31,6 +31,8 @@ type Group struct {
 	CreatedBy string `json:"created_by,omitempty"`
 	// WaitNS is the longest wait among them that is known, in ns.
 	WaitNS *int64 `json:"wait_ns"`
+	// WaitAccuracy says how exact WaitNS is.
+	WaitAccuracy Accuracy `json:"-"`
 	// WaitsOn and Wakers are those of the first goroutine.
 	WaitsOn []wait.On    `json:"waits_on"`
 	Wakers  []wake.Waker `json:"wakers"`
@@ -128,6 +130,7 @@ func (gr *Group) add(g *Goroutine) {
 	}
 	if ns := g.WaitNS(); ns != nil && (gr.WaitNS == nil || *ns > *gr.WaitNS) {
 		gr.WaitNS = ns
+		_, gr.WaitAccuracy, _ = g.Waited()
 	}
 }
 

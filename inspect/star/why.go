@@ -63,7 +63,7 @@ func groupHead(g *inspect.Group) string {
 	}
 	s := fmt.Sprintf("%s [%s", who, g.State)
 	if g.WaitNS != nil {
-		s += ", " + ns(*g.WaitNS)
+		s += ", " + lasting(*g.WaitNS, g.WaitAccuracy)
 	}
 	return s + "] at " + groupPlace(g)
 }
