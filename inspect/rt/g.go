@@ -35,7 +35,6 @@ type G struct {
 	SyscallPC mem.Addr `rt:"syscallpc"`
 	SyscallBP mem.Addr `rt:"syscallbp,optional"`
 
-	Param        mem.Addr `rt:"param"`
 	AtomicStatus uint32   `rt:"atomicstatus"`
 	Goid         uint64   `rt:"goid"`
 	SchedLink    mem.Addr `rt:"schedlink"`
@@ -45,18 +44,9 @@ type G struct {
 	// WaitReason is the number of the wait reason: stale unless the status
 	// is waiting or leaked, and different in meaning between Go versions.
 	WaitReason uint8 `rt:"waitreason"`
-	// ParkingOnChan is set while the goroutine is between publishing its
-	// sudogs and being parked.
-	ParkingOnChan uint8 `rt:"parkingOnChan"`
-	// AsyncSafePoint is set when the goroutine was stopped by a signal at
-	// an instruction that is no call.
-	AsyncSafePoint uint8 `rt:"asyncSafePoint"`
 
 	// LockedM is the thread that this goroutine is locked to, or 0.
 	LockedM mem.Addr `rt:"lockedm"`
-	// SigPC is the pc of the fault that made a sigpanic; Sig its signal.
-	SigPC mem.Addr `rt:"sigpc"`
-	Sig   uint32   `rt:"sig"`
 
 	// GoPC is the pc after the go statement that made the goroutine,
 	// StartPC the entry of its function; ParentGoid (since Go 1.21) the

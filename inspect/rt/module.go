@@ -16,7 +16,6 @@ type Module struct {
 	// PCHeader is the start of the pclntab.
 	PCHeader   mem.Addr     `rt:"pcHeader"`
 	FTab       layout.Slice `rt:"ftab"`
-	FindFunc   mem.Addr     `rt:"findfunctab"`
 	MinPC      mem.Addr     `rt:"minpc"`
 	MaxPC      mem.Addr     `rt:"maxpc"`
 	Text       mem.Addr     `rt:"text"`

@@ -23,14 +23,6 @@ type PollDesc struct {
 	Self    mem.Addr `rt:"self"`
 }
 
-// FD is the file descriptor of net and os (internal/poll.FD, fd_unix.go).
-type FD struct {
-	// FDMuState holds the reference count and the read and write locks.
-	FDMuState uint64   `rt:"fdmu.state"`
-	Sysfd     int64    `rt:"Sysfd"`
-	PD        mem.Addr `rt:"pd.runtimeCtx"`
-}
-
 // PollDesc reads the pollDesc at a and checks that it is one: its self must
 // point to itself.
 func (r *Runtime) PollDesc(a mem.Addr) (PollDesc, error) {

@@ -19,7 +19,7 @@ import (
 // rtdbg reads; 0 for one that was not found.
 type Globals struct {
 	AllGs, AllP, AllM, Sched, SemTable, MHeap, MemStats mem.Addr
-	FirstModuleData, WaitReasonStrings, BuildVersion    mem.Addr
+	FirstModuleData, WaitReasonStrings                  mem.Addr
 	Faketime, Debug, TracebackCache                     mem.Addr
 }
 
@@ -50,7 +50,6 @@ type plans struct {
 	notify   *layout.Plan[NotifyList]
 	timer    *layout.Plan[Timer]
 	pollDesc *layout.Plan[PollDesc]
-	fd       *layout.Plan[FD]
 	module   *layout.Plan[Module]
 	textSect *layout.Plan[TextSect]
 	deferred *layout.Plan[deferRecord]
@@ -104,7 +103,6 @@ func (r *Runtime) compile() error {
 		bind(&p.textSect, t, "runtime.textsect"),
 		bind(&p.deferred, t, "runtime._defer"),
 		bind(&p.memStats, t, "runtime.mstats"),
-		bindOptional(&p.fd, t, "internal/poll.FD"),
 		bindOptional(&p.coro, t, "runtime.coro"),
 		bindOptional(&p.bubble, t, "runtime.synctestBubble"),
 		bindOptional(&p.hmap, t, "runtime.hmap"),

@@ -73,7 +73,7 @@ func (r *Resolver) readSemaTable() (map[mem.Addr]semaPlace, error) {
 	for _, q := range queues {
 		for i := range q.Waiters {
 			s := &q.Waiters[i]
-			places[s.G] = semaPlace{addr: q.Addr, sudog: s.Addr, position: i, waiters: len(q.Waiters)}
+			places[s.G] = semaPlace{addr: q.Addr, sudog: s.Addr}
 		}
 	}
 	return places, err

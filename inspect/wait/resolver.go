@@ -38,10 +38,8 @@ type Resolver struct {
 
 // semaPlace is a goroutine's place in the semaphore table.
 type semaPlace struct {
-	addr     mem.Addr
-	sudog    mem.Addr
-	position int
-	waiters  int
+	addr  mem.Addr
+	sudog mem.Addr
 }
 
 // lazy is a value that is computed once, with its error.

@@ -101,7 +101,3 @@ const (
 	// code on the system stack.
 	Executing Class = "executing"
 )
-
-// Normal reports whether waiting in this class is an ordinary idle state of
-// the runtime's own goroutines.
-func (c Class) Normal() bool { return c == ByGC || c == ByRuntime || c == Executing }

@@ -19,9 +19,8 @@ type object struct {
 	extent heap.Extent
 	// global says that the object lies in a package-level variable.
 	global bool
-	// waiters are indexes of goroutines, ops what each wants to do.
+	// waiters are indexes of goroutines.
 	waiters []int
-	ops     map[wait.Op]int
 	// refs are the goroutines with a live pointer into extent on their stack.
 	refs []stackRef
 	// reached says that somebody who can run reaches the object, through
@@ -79,7 +78,7 @@ func (a *Analyzer) collect() {
 			}
 			o := a.objects[*on.Addr]
 			if o == nil {
-				o = &object{addr: *on.Addr, kind: on.Kind, ops: make(map[wait.Op]int)}
+				o = &object{addr: *on.Addr, kind: on.Kind}
 				o.extent, o.global = a.extentOf(o.addr)
 				a.objects[o.addr] = o
 				a.order = append(a.order, o)
@@ -87,7 +86,6 @@ func (a *Analyzer) collect() {
 			if n := len(o.waiters); n == 0 || o.waiters[n-1] != i {
 				o.waiters = append(o.waiters, i)
 			}
-			o.ops[on.Op]++
 		}
 	}
 }
