@@ -95,7 +95,7 @@ func prune(base string) {
 // hashSources digests the sources of one program and of what it may import.
 func hashSources(module, program string) (string, error) {
 	h := sha256.New()
-	for _, dir := range []string{"targets/" + program, "internal"} {
+	for _, dir := range []string{program, "internal"} {
 		err := filepath.WalkDir(filepath.Join(module, dir), func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() {
 				return err

@@ -73,7 +73,7 @@ func Build(tb testing.TB, s Spec) string {
 			Missing(tb, "cgo needs a C compiler: %v", err)
 		}
 	}
-	module := filepath.Join(moduleRoot(tb), "testdata")
+	module := filepath.Join(moduleRoot(tb), "testdata", "targets")
 	sources, err := hashSources(module, s.Program)
 	if err != nil {
 		tb.Fatalf("sources of %s: %v", s.Program, err)
@@ -120,7 +120,7 @@ func (s Spec) build(tc toolchain, module, dir string) error {
 	if s.Trimpath {
 		args = append(args, "-trimpath")
 	}
-	args = append(args, "./targets/"+s.Program)
+	args = append(args, "./"+s.Program)
 
 	env := tc.env()
 	env = append(env, "CGO_ENABLED=0")
