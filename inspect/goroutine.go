@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
-	"sync"
 
 	"rtdbg/inspect/arch"
 	"rtdbg/inspect/mem"
-	"rtdbg/inspect/pcln"
 	"rtdbg/inspect/rt"
 	"rtdbg/inspect/stack"
 	"rtdbg/inspect/wait"
@@ -21,16 +18,20 @@ type Goroutine struct {
 	p *Process
 	// index is its place in allgs.
 	index int
-
-	traceOnce sync.Once
-	trace     stack.Trace
 }
 
 // Goroutines returns all goroutines, dead ones included, in order of creation.
-// Those whose descriptor is unreadable are left out with a warning.
+// Those whose descriptor is unreadable are left out with a warning. Reading
+// that was interrupted is begun anew by the next caller.
 func (p *Process) Goroutines(ctx context.Context) ([]*Goroutine, error) {
-	p.gsOnce.Do(func() { p.gsErr = p.readGoroutines(ctx) })
-	return p.gs, p.gsErr
+	p.gsMu.Lock()
+	defer p.gsMu.Unlock()
+	if p.gs == nil {
+		if err := p.readGoroutines(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return p.gs, nil
 }
 
 func (p *Process) readGoroutines(ctx context.Context) error {
@@ -42,46 +43,45 @@ func (p *Process) readGoroutines(ctx context.Context) error {
 		}
 	})
 	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		return fmt.Errorf("%s: %w", p.name(), err)
 	}
 	if bad > 0 {
 		p.opts.warnf("%d goroutines are unreadable and left out: %v", bad, first)
 	}
-	p.rawGs, p.unreadable = raw, bad
 	block := make([]Goroutine, len(raw))
-	p.gs = make([]*Goroutine, len(raw))
-	p.byGoid = make(map[uint64]*Goroutine, len(raw))
-	p.byAddr = make(map[mem.Addr]*Goroutine, len(raw))
+	gs := make([]*Goroutine, len(raw))
 	for i := range raw {
-		g := &block[i]
-		g.G, g.p, g.index = &raw[i], p, i
-		p.gs[i] = g
-		p.byAddr[g.Addr] = g
-		if !g.Dead() {
-			p.byGoid[g.Goid] = g
-		}
+		block[i] = Goroutine{G: &raw[i], p: p, index: i}
+		gs[i] = &block[i]
 	}
+	p.rawGs, p.unreadable, p.gs = raw, bad, gs
+	p.table.Store(newTable(p.RT, raw))
 	return nil
 }
 
 // Goroutine returns the goroutine with id goid; dead ones have none.
 func (p *Process) Goroutine(ctx context.Context, goid uint64) (*Goroutine, error) {
-	if _, err := p.Goroutines(ctx); err != nil {
+	gs, err := p.Goroutines(ctx)
+	if err != nil {
 		return nil, err
 	}
-	if g := p.byGoid[goid]; g != nil {
-		return g, nil
+	if i, ok := p.table.Load().byGoid(goid); ok {
+		return gs[i], nil
 	}
 	return nil, fmt.Errorf("%s has no goroutine %d", p.name(), goid)
 }
 
 // GoroutineAt returns the goroutine whose descriptor lies at a.
 func (p *Process) GoroutineAt(ctx context.Context, a mem.Addr) (*Goroutine, error) {
-	if _, err := p.Goroutines(ctx); err != nil {
+	gs, err := p.Goroutines(ctx)
+	if err != nil {
 		return nil, err
 	}
-	if g := p.byAddr[a]; g != nil {
-		return g, nil
+	if i, ok := p.table.Load().byAddr(a); ok {
+		return gs[i], nil
 	}
 	return nil, fmt.Errorf("%s: %v is no goroutine in allgs", p.name(), a)
 }
@@ -136,23 +136,7 @@ func (g *Goroutine) Waited() (ns int64, how Accuracy, ok bool) {
 	if g.WaitSince == 0 {
 		return 0, "", false
 	}
-	return g.p.now.Since(g.WaitSince)
-}
-
-// tracer gives the rooms below the stacks of goroutines.
-type tracer struct{ p *Process }
-
-func (t tracer) Trace(g *rt.G) stack.Trace {
-	if known := t.p.byAddr[g.Addr]; known != nil {
-		return known.Trace()
-	}
-	return t.p.unwind(g)
-}
-
-// Trace returns the goroutine's stack.
-func (g *Goroutine) Trace() stack.Trace {
-	g.traceOnce.Do(func() { g.trace = g.p.unwind(g.G) })
-	return g.trace
+	return g.p.Now().Since(g.WaitSince)
 }
 
 // Frames returns the goroutine's frames, innermost first, as GOTRACEBACK=crash
@@ -160,19 +144,6 @@ func (g *Goroutine) Trace() stack.Trace {
 func (g *Goroutine) Frames() ([]stack.Frame, error) {
 	t := g.Trace()
 	return t.Frames(), t.Err
-}
-
-// unwind walks the stack of g from where the runtime's own traceback would
-// start (runtime.(*unwinder).initAt), or for a goroutine on a thread from the
-// thread's registers.
-func (p *Process) unwind(g *rt.G) stack.Trace {
-	start, err := p.start(g)
-	if err != nil {
-		return stack.Trace{Stack: &stack.Stack{}, Err: err}
-	}
-	var t stack.Trace
-	p.unwinder(func(u *stack.Unwinder) { t = u.Unwind(start) })
-	return t
 }
 
 // start says where the stack of g begins.
@@ -243,60 +214,6 @@ func (p *Process) registers(g *rt.G, m *rt.M) (regs arch.Regs, ok bool) {
 		return regs, false
 	}
 	return regs, true
-}
-
-// System reports whether the goroutine is the runtime's own, as the runtime
-// sees it (runtime.isSystemGoroutine).
-func (g *Goroutine) System() bool { return g.p.syms.IsSystem(g.StartPC, g.inUserCode()) }
-
-// inUserCode reports whether a goroutine that runs finalizers or cleanups is
-// executing one: a frame of it is not the runtime's.
-func (g *Goroutine) inUserCode() bool {
-	f := g.p.syms.StartFunc(g.StartPC)
-	if f == nil || !strings.HasPrefix(f.Name, "runtime.run") {
-		return false
-	}
-	for _, ph := range g.Trace().Stack.Frames {
-		if !strings.HasPrefix(ph.Func.Name, "runtime.") {
-			return true
-		}
-	}
-	return false
-}
-
-// CreatedBy returns the function whose go statement made the goroutine, "" for
-// the main goroutine.
-func (g *Goroutine) CreatedBy() string {
-	if f, ok := g.p.syms.CreatedBy(g.GoPC); ok && g.Goid != 1 {
-		return f.Func
-	}
-	return ""
-}
-
-// Start returns the function that the goroutine runs. The compiler wraps a go
-// statement with arguments in a function of its own (main.main.gowrap1 since Go
-// 1.22, main.main.func1 before); it is looked through where the stack shows
-// what it called.
-func (g *Goroutine) Start() string {
-	f := g.p.syms.StartFunc(g.StartPC)
-	if f == nil {
-		return ""
-	}
-	if f.ID != pcln.FuncIDWrapper {
-		return f.Name
-	}
-	frames := g.Trace().Stack.Frames
-	for i := len(frames) - 1; i > 0; i-- {
-		if frames[i].Func.Entry != f.Entry {
-			continue
-		}
-		if lines := frames[i].Lines(); len(lines) > 1 {
-			return lines[len(lines)-2].Func
-		}
-		lines := frames[i-1].Lines()
-		return lines[len(lines)-1].Func
-	}
-	return f.Name
 }
 
 // Labels returns the goroutine's profiler labels, nil if it has none: a list

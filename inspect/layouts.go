@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"rtdbg/inspect/exe"
 	"rtdbg/inspect/layout"
 	"rtdbg/inspect/locate"
 	"rtdbg/inspect/mem"
@@ -38,7 +39,7 @@ func (p *Process) fitLayouts(ctx context.Context, t target) (*fit, error) {
 	if p.exe != nil {
 		goos = p.exe.GOOS()
 	}
-	dwarf, derr := p.dwarfTable(goos, t.arch.Name)
+	dwarf, derr := p.dwarf()
 	v := p.version(t, p.symbols(t, dwarf))
 	if err := v.tooOld(); err != nil {
 		return nil, fmt.Errorf("%s: %w", p.name(), err)
@@ -59,12 +60,14 @@ func (p *Process) fitLayouts(ctx context.Context, t target) (*fit, error) {
 	return f, nil
 }
 
-// dwarfTable extracts the layouts from the executable.
-func (p *Process) dwarfTable(goos, goarch string) (*layout.Table, error) {
-	if p.exe == nil {
-		return nil, errors.New("the executable is not at hand")
-	}
-	d, err := p.exe.DWARF()
+// noExecutable stands for the layouts of an executable that is not at hand.
+func noExecutable() (*layout.Table, error) {
+	return nil, errors.New("the executable is not at hand")
+}
+
+// dwarfTable extracts the layouts from an executable.
+func dwarfTable(f *exe.File) (*layout.Table, error) {
+	d, err := f.DWARF()
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +78,7 @@ func (p *Process) dwarfTable(goos, goarch string) (*layout.Table, error) {
 	if t.Structs["runtime.g"] == nil {
 		return nil, errors.New("it does not describe runtime.g")
 	}
-	t.GOOS, t.GOARCH, t.Source = goos, goarch, "DWARF of the executable"
+	t.GOOS, t.GOARCH, t.Source = f.GOOS(), f.GOARCH(), "DWARF of the executable"
 	return t, nil
 }
 

@@ -25,17 +25,18 @@ func Attach(ctx context.Context, pid int, o Options) (*Process, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("process %d: %w", pid, err), m.Close())
 	}
-	p := &Process{Mem: m, opts: o, exe: f, closers: []func() error{f.Close, m.Close}}
+	p := &Process{Mem: m, opts: o, closers: []func() error{m.Close}}
+	p.adopt(f)
 	p.info = Info{PID: pid, Memory: m.Describe() + " (/proc/PID/mem)"}
 	if p.info.Exe, err = os.Readlink(m.ExePath()); err != nil {
 		p.info.Exe = m.ExePath()
 	}
 	// Delve stops the process first and then loads its symbols.
-	p.now = liveNow()
+	now := liveNow()
+	p.now = func() Now { return now }
 	if p.session, err = delve.Attach(ctx, pid); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
-	p.info.Now = p.now.Source
 	threads, err := p.session.Threads(ctx)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("process %d: %w", pid, err), p.Close())
@@ -61,7 +62,7 @@ func Connect(ctx context.Context, addr string, o Options) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Process{opts: o, session: s}
+	p := &Process{opts: o, session: s, dwarf: noExecutable}
 	p.info = Info{Server: addr}
 	if err := p.connect(ctx, addr); err != nil {
 		return nil, errors.Join(err, p.Close())
@@ -97,12 +98,11 @@ func (p *Process) connect(ctx context.Context, addr string) error {
 		p.opts.verbosef("the executable is not at hand: %v", err)
 	}
 	p.info.Memory = p.Mem.Describe()
+	now := Now{Source: "unknown: the target is on another host or recorded"}
 	if isLocal(addr) && !t.Recorded {
-		p.now = liveNow()
-	} else {
-		p.now = Now{Source: "unknown: the target is on another host or recorded"}
+		now = liveNow()
 	}
-	p.info.Now = p.now.Source
+	p.now = func() Now { return now }
 	return p.open(ctx, tg)
 }
 
@@ -129,8 +129,8 @@ func (p *Process) adoptExecutable(t *delve.Target, addr string, tg *target) erro
 	if err != nil {
 		return errors.Join(err, f.Close())
 	}
-	p.exe, p.info.Exe = f, path
-	p.closers = append(p.closers, f.Close)
+	p.adopt(f)
+	p.info.Exe = path
 	p.Mem = mem.NewOverlay(p.Mem, mem.NewImage(f, bias))
 	tg.arch, tg.bias, tg.symbols = f.Arch, bias, nil
 	return nil

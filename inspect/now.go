@@ -69,8 +69,9 @@ func (n Now) Until(t int64) (d int64, how Accuracy, ok bool) {
 	return 0, "", false
 }
 
-// Now returns the instant of the capture.
-func (p *Process) Now() Now { return p.now }
+// Now returns the instant of the capture. That of a core is looked for when it
+// is first asked for.
+func (p *Process) Now() Now { return p.now() }
 
 // liveNow is the instant for a process that is stopped on this host: the
 // clock that runtime.nanotime reads.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"rtdbg/inspect/arch"
 	"rtdbg/inspect/delve"
@@ -24,7 +25,7 @@ import (
 // program's read-only data too, as Delve's do, and the kernel's and gdb's do
 // not.
 func OpenCore(ctx context.Context, exePath, corePath string, o Options) (*Process, error) {
-	p := &Process{opts: o}
+	p := &Process{opts: o, dwarf: noExecutable}
 	if err := p.openExecutable(exePath); err != nil {
 		return nil, err
 	}
@@ -33,6 +34,9 @@ func OpenCore(ctx context.Context, exePath, corePath string, o Options) (*Proces
 		return nil, errors.Join(err, p.Close())
 	}
 	p.Mem = c
+	if o.counted != nil {
+		p.Mem = o.counted(c)
+	}
 	p.closers = append(p.closers, c.Close)
 	p.info = Info{Exe: exePath, Core: corePath, PID: c.PID(), Memory: c.Describe()}
 	p.openDelve = func(ctx context.Context) (*delve.Session, error) {
@@ -53,8 +57,7 @@ func OpenCore(ctx context.Context, exePath, corePath string, o Options) (*Proces
 	if err := p.open(ctx, t); err != nil {
 		return nil, errors.Join(p.explain(err, c), p.Close())
 	}
-	p.now = p.coreNow(c)
-	p.info.Now = p.now.Source
+	p.now = sync.OnceValue(func() Now { return p.coreNow(c) })
 	return p, nil
 }
 
@@ -67,9 +70,35 @@ func (p *Process) openExecutable(path string) error {
 	if err != nil {
 		return err
 	}
-	p.exe = f
-	p.closers = append(p.closers, f.Close)
+	p.adopt(f)
 	return nil
+}
+
+// adopt makes f the executable, which Close closes, and begins to read its
+// layouts: they are needed last, and take the longest.
+func (p *Process) adopt(f *exe.File) {
+	p.exe = f
+	p.dwarf = beside(func() (*layout.Table, error) { return dwarfTable(f) })
+	p.closers = append(p.closers, func() error {
+		p.dwarf() // so that nothing reads f any more
+		return f.Close()
+	})
+}
+
+// beside begins to compute a result on a goroutine of its own; the function
+// that it returns waits for it.
+func beside[T any](f func() (T, error)) func() (T, error) {
+	var v T
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		v, err = f()
+	}()
+	return func() (T, error) {
+		<-done
+		return v, err
+	}
 }
 
 // checkCore refuses an executable that does not belong to the core and says

@@ -7,18 +7,35 @@ import (
 	"rtdbg/inspect/wake"
 )
 
+// place is the result of Place for a stack that begins at address 0.
+type place struct {
+	frame stack.Frame
+	ok    bool
+}
+
 // Place returns the frame that tells where the program stands: the innermost
 // one whose source is not Go's own library; without one, the innermost that is
 // neither the runtime's nor of a package through which programs wait; and for
 // the runtime's own goroutines the function in which they began. ok is false
 // for a goroutine without frames.
-func (g *Goroutine) Place() (place stack.Frame, ok bool) {
+func (g *Goroutine) Place() (frame stack.Frame, ok bool) {
+	t := g.Trace()
+	pl := g.p.origins.places.get(t.Stack, func() place { return g.p.place(t.Stack) })
+	if pl.ok {
+		pl.frame.SP += t.SP
+		pl.frame.FP += t.SP
+	}
+	return pl.frame, pl.ok
+}
+
+// place finds the frame of st that Place returns.
+func (p *Process) place(st *stack.Stack) (pl place) {
 	const began, library, own = 1, 2, 3
 	found := 0
-	g.Trace().Each(func(f *stack.Frame) bool {
+	stack.Trace{Stack: st}.Each(func(f *stack.Frame) bool {
 		rank := began
 		switch {
-		case !g.p.library(f.File, f.Func):
+		case !p.library(f.File, f.Func):
 			rank = own
 		case !wake.Plumbing(f.Func):
 			rank = library
@@ -27,11 +44,12 @@ func (g *Goroutine) Place() (place stack.Frame, ok bool) {
 		}
 		// Of the frames where nothing better is known the outermost tells.
 		if rank > found || rank == found && rank <= began {
-			found, place = rank, *f
+			found, pl.frame = rank, *f
 		}
 		return rank < own
 	})
-	return place, place.Fn != nil
+	pl.ok = pl.frame.Fn != nil
+	return pl
 }
 
 // library reports whether a function is part of Go's own library: its source

@@ -8,11 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"rtdbg/inspect/arch"
 	"rtdbg/inspect/delve"
 	"rtdbg/inspect/exe"
 	"rtdbg/inspect/heap"
+	"rtdbg/inspect/layout"
 	"rtdbg/inspect/locate"
 	"rtdbg/inspect/mem"
 	"rtdbg/inspect/pcln"
@@ -29,6 +31,9 @@ type Options struct {
 	Warn, Verbose func(string)
 	// Stop allows Connect to halt a target that runs; Close resumes it.
 	Stop bool
+	// counted, if not nil, stands between the analysis and a core's bytes:
+	// tests count what is read.
+	counted func(mem.Memory) mem.Memory
 }
 
 func (o Options) warnf(format string, args ...any) {
@@ -55,8 +60,6 @@ type Info struct {
 	Go, GOOS, GOARCH string
 	// Layouts says where the layouts come from, Memory where the bytes do.
 	Layouts, Memory string
-	// Now says how the instant of the capture is known.
-	Now string
 }
 
 // Process is one stopped instant of a Go program. Its methods may be called
@@ -66,14 +69,16 @@ type Process struct {
 	RT  *rt.Runtime
 	Mem mem.Memory
 
-	info    Info
-	opts    Options
-	exe     *exe.File
+	info Info
+	opts Options
+	exe  *exe.File
+	// dwarf waits for the layouts that the executable's DWARF has.
+	dwarf   func() (*layout.Table, error)
 	arch    *arch.Arch
 	threads map[uint64]arch.Thread // by thread id
 	pcln    *pcln.Table
 	syms    *stack.Symbols
-	now     Now
+	now     func() Now
 	minor   int
 	// symbol looks package-level variables up.
 	symbol locate.Symbols
@@ -84,14 +89,17 @@ type Process struct {
 	session   *delve.Session
 
 	unwinders sync.Pool // of *stack.Unwinder
-	gsOnce    sync.Once
+	gsMu      sync.Mutex
 	gs        []*Goroutine
 	rawGs     []rt.G
-	gsErr     error
 	// unreadable is how many goroutines were left out.
 	unreadable int
-	byGoid     map[uint64]*Goroutine
-	byAddr     map[mem.Addr]*Goroutine
+	// table is nil until the goroutines have been read.
+	table   atomic.Pointer[table]
+	origins origins
+
+	countMu sync.Mutex
+	count   rt.Counts
 
 	resolverOnce sync.Once
 	resolver     *wait.Resolver
@@ -170,7 +178,7 @@ func (p *Process) unwinder(f func(u *stack.Unwinder)) {
 // Wait returns the resolver of what goroutines wait on.
 func (p *Process) wait() *wait.Resolver {
 	p.resolverOnce.Do(func() {
-		p.resolver = wait.NewResolver(wait.Input{RT: p.RT, Stacks: tracer{p}, FuncName: p.funcValueName, NowNS: p.now.NS, NowKnown: p.now.Known})
+		p.resolver = wait.NewResolver(wait.Input{RT: p.RT, Stacks: tracer{p}, FuncName: p.funcValueName, NowNS: p.Now().NS, NowKnown: p.Now().Known})
 	})
 	return p.resolver
 }

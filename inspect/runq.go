@@ -3,6 +3,7 @@ package inspect
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"rtdbg/inspect/mem"
 	"rtdbg/inspect/rt"
@@ -35,16 +36,11 @@ type RunQ struct {
 // RunQ returns the run queues in the order in which the scheduler would take
 // from them.
 func (p *Process) RunQ(ctx context.Context) (*RunQ, error) {
-	gs, err := p.Goroutines(ctx)
+	count, err := p.Count(ctx)
 	if err != nil {
 		return nil, err
 	}
-	r := &RunQ{Ps: []RunQP{}, Global: []uint64{}}
-	for _, g := range gs {
-		if g.Status() == rt.Runnable {
-			r.NowRunnable++
-		}
-	}
+	r := &RunQ{Ps: []RunQP{}, Global: []uint64{}, NowRunnable: count.By[rt.Runnable]}
 	ps, err := p.RT.AllPs()
 	if err != nil && len(ps) == 0 {
 		return nil, err
@@ -53,7 +49,7 @@ func (p *Process) RunQ(ctx context.Context) (*RunQ, error) {
 		r.Ps = append(r.Ps, p.runQP(&ps[i]))
 	}
 	s, serr := p.RT.Sched()
-	global, gerr := p.RT.GList(s.RunQHead, max(len(gs), int(s.RunQSize))+1)
+	global, gerr := p.RT.GList(s.RunQHead, max(count.All(), int(s.RunQSize))+1)
 	for _, a := range global {
 		r.Global = append(r.Global, p.goid(a))
 	}
@@ -61,6 +57,25 @@ func (p *Process) RunQ(ctx context.Context) (*RunQ, error) {
 		r.Note = err.Error()
 	}
 	return r, nil
+}
+
+// Count returns the numbers of goroutines by status, which are read once and
+// without reading anything else.
+func (p *Process) Count(ctx context.Context) (rt.Counts, error) {
+	p.countMu.Lock()
+	defer p.countMu.Unlock()
+	if p.count.By != nil {
+		return p.count, nil
+	}
+	c, err := p.RT.Count(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return c, ctx.Err()
+		}
+		return c, fmt.Errorf("%s: %w", p.name(), err)
+	}
+	p.count = c
+	return c, nil
 }
 
 // runQP returns the queue of one P.

@@ -118,8 +118,10 @@ func (p *Process) chanWaiters(c *rt.Hchan) (*Waiters, error) {
 
 // goid returns the id of the goroutine at a, 0 if it is unknown.
 func (p *Process) goid(a mem.Addr) uint64 {
-	if g := p.byAddr[a]; g != nil {
-		return g.Goid
+	if t := p.table.Load(); t != nil {
+		if i, ok := t.byAddr(a); ok {
+			return t.raw[i].Goid
+		}
 	}
 	if g, err := p.RT.ReadG(a); err == nil {
 		return g.Goid

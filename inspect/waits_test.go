@@ -165,7 +165,7 @@ func TestTimeLeftIsRightToASecond(t *testing.T) {
 	take(t, "waits", func(t *testing.T, c *target.Capture, p *inspect.Process) {
 		on := goroutine(t, p, c.Vars.Int(t, "sleep.goid")).WaitsOn()
 		if len(on) != 1 || on[0].InNS == nil {
-			t.Fatalf("waits on %s, with no time left (%s)", toJSON(t, on), p.Info().Now)
+			t.Fatalf("waits on %s, with no time left (%s)", toJSON(t, on), p.Now().Source)
 		}
 		// The target sleeps for ten hours and is captured within a minute.
 		if left := *on[0].InNS; left > 10*3600e9 || left < 10*3600e9-600e9 {

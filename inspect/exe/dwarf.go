@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -17,8 +18,10 @@ var ErrNoDWARF = errors.New("no DWARF (linked with -s or -w, or stripped)")
 // cannot exceed 1032, and real debug sections reach 10.
 const maxRatio = 1032
 
-// DWARF returns the file's DWARF, read on the first call. It does not depend
-// on the mapping. Without DWARF the error wraps ErrNoDWARF.
+// DWARF returns the file's DWARF, read on the first call, for types, constants
+// and variables: without the tables of lines and of address ranges, which are
+// as long as all the rest. It does not depend on the mapping. Without DWARF the
+// error wraps ErrNoDWARF.
 func (f *File) DWARF() (*dwarf.Data, error) { return f.dwarf() }
 
 // DebugSection returns the content of a debug section by its name without
@@ -30,15 +33,24 @@ func (f *File) DebugSection(name string) (b []byte, err error) {
 		return nil, err
 	}
 	defer recoverTo(&err, f.Path)
+	b, ok, err := f.debugSection(ef, name)
+	if err == nil && !ok {
+		err = fmt.Errorf("%s has no section .%s", f.Path, name)
+	}
+	return b, err
+}
+
+// debugSection reads a debug section; ok is false if there is none.
+func (f *File) debugSection(ef *elf.File, name string) (b []byte, ok bool, err error) {
 	for _, prefix := range []string{".", ".z"} {
 		if s := ef.Section(prefix + name); s != nil {
 			if b, err = s.Data(); err != nil {
-				return nil, fmt.Errorf("%s: section %s: %w", f.Path, s.Name, err)
+				return nil, true, fmt.Errorf("%s: section %s: %w", f.Path, s.Name, err)
 			}
-			return b, nil
+			return b, true, nil
 		}
 	}
-	return nil, fmt.Errorf("%s has no section .%s", f.Path, name)
+	return nil, false, nil
 }
 
 func (f *File) readDWARF() (d *dwarf.Data, err error) {
@@ -50,11 +62,34 @@ func (f *File) readDWARF() (d *dwarf.Data, err error) {
 		return nil, err
 	}
 	defer recoverTo(&err, f.Path)
-	if d, err = ef.DWARF(); err != nil {
+	content := make(map[string][]byte)
+	for _, name := range slices.Concat(entrySections, valueSections) {
+		if content[name], _, err = f.debugSection(ef, name); err != nil {
+			return nil, err
+		}
+	}
+	d, err = dwarf.New(content["debug_abbrev"], nil, nil, content["debug_info"], nil, nil, nil, content["debug_str"])
+	if err != nil {
 		return nil, fmt.Errorf("%s: DWARF: %w", f.Path, err)
+	}
+	for _, name := range valueSections {
+		if len(content[name]) == 0 {
+			continue
+		}
+		if err := d.AddSection("."+name, content[name]); err != nil {
+			return nil, fmt.Errorf("%s: DWARF: %w", f.Path, err)
+		}
 	}
 	return d, nil
 }
+
+// The sections that hold the entries and the values of their attributes;
+// valueSections are those of DWARF 5. cmd/link writes strings into the entries
+// and has no sections for them; an external linker adds those of C code.
+var (
+	entrySections = []string{"debug_abbrev", "debug_info", "debug_str"}
+	valueSections = []string{"debug_addr", "debug_line_str", "debug_str_offsets"}
+)
 
 // recoverTo makes an error of a panic in debug/elf or debug/dwarf, which
 // hostile input can still cause.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"rtdbg/inspect/layout"
 	"rtdbg/inspect/mem"
@@ -81,6 +82,10 @@ type Heap struct {
 	// pages leads from an address to its span without a search: for each
 	// arena that has spans, the span of each page, counted from 1.
 	pages map[mem.Addr][]uint32
+	// first is the number of the first slot of each span when the slots of
+	// all are counted through: see Set.
+	firstOnce sync.Once
+	first     []uint64
 }
 
 // arenaSize is the size of the pieces in which pages is kept, in bytes.
@@ -120,6 +125,9 @@ func (h *Heap) find(a mem.Addr) int {
 	}
 	return i
 }
+
+// In reports whether a may lie in the heap: it does not look for its span.
+func (h *Heap) In(a mem.Addr) bool { return a >= h.lo && a < h.hi }
 
 // maxSpans bounds mheap_.allspans.
 const maxSpans = 1 << 28

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"sync"
 
 	"rtdbg/inspect/layout"
 	"rtdbg/inspect/mem"
@@ -14,11 +16,10 @@ import (
 // address counts. So an object that it does not reach is out of reach of all
 // that was added.
 type Mark struct {
-	h *Heap
-	// bits has one bit for each slot of each span, spans[i]'s from first[i].
-	bits  []uint64
-	first []uint64
-	todo  []Object
+	h   *Heap
+	set *Set
+	// todo are the objects that are marked and not yet followed.
+	todo []Object
 	// faults counts the objects that could not be read, fault is the first
 	// reason.
 	faults int
@@ -26,60 +27,42 @@ type Mark struct {
 }
 
 // NewMark returns an empty Mark.
-func (h *Heap) NewMark() *Mark {
-	m := &Mark{h: h, first: make([]uint64, len(h.spans))}
-	var n uint64
-	for i := range h.spans {
-		m.first[i] = n
-		n += h.spans[i].slots()
-	}
-	m.bits = make([]uint64, (n+63)/64)
-	return m
-}
-
-// set marks a slot of span i and reports whether it was unmarked.
-func (m *Mark) set(i int, slot uint64) bool {
-	n := m.first[i] + slot
-	if m.bits[n/64]&(1<<(n%64)) != 0 {
-		return false
-	}
-	m.bits[n/64] |= 1 << (n % 64)
-	return true
-}
+func (h *Heap) NewMark() *Mark { return &Mark{h: h, set: h.NewSet()} }
 
 // Pointer adds what a points to; an address outside of the heap adds nothing.
-func (m *Mark) Pointer(a mem.Addr) {
+func (m *Mark) Pointer(a mem.Addr) { m.todo = m.follow(m.todo, a) }
+
+// follow marks what a points to, and appends it to todo if it was unmarked and
+// may hold pointers.
+func (m *Mark) follow(todo []Object, a mem.Addr) []Object {
 	i := m.h.find(a)
 	if i < 0 {
-		return
+		return todo
 	}
 	s := &m.h.spans[i]
 	slot := s.slot(a)
-	if slot >= s.slots() || m.h.free(s, slot) || !m.set(i, slot) || s.noScan() {
-		return
+	if slot >= s.slots() || m.set.has(m.set.first[i]+slot) || m.h.free(s, slot) || !m.set.set(m.set.first[i]+slot, i) || s.noScan() {
+		return todo
 	}
-	m.todo = append(m.todo, Object{Addr: s.Start + mem.Addr(slot*s.ElemSize), Size: s.ElemSize})
+	return append(todo, Object{Addr: s.Start + mem.Addr(slot*s.ElemSize), Size: s.ElemSize})
 }
 
 // Skip marks the object that holds a without following what it refers to.
-func (m *Mark) Skip(a mem.Addr) {
-	if i := m.h.find(a); i >= 0 {
-		if s := &m.h.spans[i]; s.slot(a) < s.slots() {
-			m.set(i, s.slot(a))
-		}
+func (m *Mark) Skip(a mem.Addr) { m.set.Add(a) }
+
+// SkipAll marks all objects of s without following what they refer to.
+func (m *Mark) SkipAll(s *Set) {
+	for i, w := range s.bits {
+		m.set.bits[i] |= w
+	}
+	for i, some := range s.some {
+		m.set.some[i] |= some
 	}
 }
 
 // Reached reports whether the object that holds a is marked; an address
 // outside of the heap is not.
-func (m *Mark) Reached(a mem.Addr) bool {
-	i := m.h.find(a)
-	if i < 0 {
-		return false
-	}
-	n := m.first[i] + m.h.spans[i].slot(a)
-	return n/64 < uint64(len(m.bits)) && m.bits[n/64]&(1<<(n%64)) != 0
-}
+func (m *Mark) Reached(a mem.Addr) bool { return m.set.Has(a) }
 
 // Roots adds what package-level variables and finalizers refer to: the data
 // and bss of every module, and the functions of the special records of spans
@@ -98,45 +81,124 @@ func (m *Mark) Roots(ctx context.Context) error {
 // Range adds what every word of [lo, hi) may point to.
 func (m *Mark) Range(lo, hi mem.Addr) error { return m.words(context.Background(), lo, hi) }
 
+func (m *Mark) words(ctx context.Context, lo, hi mem.Addr) error {
+	return m.h.words(ctx, lo, hi, func(_, v mem.Addr) { m.Pointer(v) })
+}
+
 // chunk is how much is read at once, in bytes.
 const chunk = 1 << 20
 
-// words adds what the words of [lo, hi) point to.
-func (m *Mark) words(ctx context.Context, lo, hi mem.Addr) error {
-	o := m.h.rt.Arch.Order
+// words calls visit for the words of [lo, hi) that may point into the heap,
+// with their addresses.
+func (h *Heap) words(ctx context.Context, lo, hi mem.Addr, visit func(at, v mem.Addr)) error {
+	o := h.rt.Arch.Order
 	for a := (lo + 7) &^ 7; a < hi; a += chunk {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		b, err := m.h.rt.Mem.View(a, min(chunk, int(hi-a))&^7)
+		b, err := h.rt.Mem.View(a, min(chunk, int(hi-a))&^7)
 		if err != nil {
 			return err
 		}
 		for i := 0; i+8 <= len(b); i += 8 {
-			if v := o.Uint64(b[i:]); v >= uint64(m.h.lo) && v < uint64(m.h.hi) {
-				m.Pointer(mem.Addr(v))
+			if v := o.Uint64(b[i:]); v-uint64(h.lo) < uint64(h.hi-h.lo) {
+				visit(a+mem.Addr(i), mem.Addr(v))
 			}
 		}
 	}
 	return nil
 }
 
-// Spread follows all references of what has been added, to the end. Objects
-// that cannot be read count as referring to nothing; Unread tells how many.
+// Spread follows all references of what has been added, to the end, on all
+// processors. Objects that cannot be read count as referring to nothing;
+// Unread tells how many.
 func (m *Mark) Spread(ctx context.Context) error {
-	for n := 0; len(m.todo) > 0; n++ {
-		if n%4096 == 0 && ctx.Err() != nil {
-			return ctx.Err()
+	q := markQueue{idle: sync.NewCond(new(sync.Mutex)), shared: m.todo}
+	m.todo = nil
+	var wg sync.WaitGroup
+	n := runtime.GOMAXPROCS(0)
+	q.working = n
+	for range n {
+		wg.Go(func() { m.spread(ctx, &q) })
+	}
+	wg.Wait()
+	m.faults += q.faults
+	if m.fault == nil {
+		m.fault = q.fault
+	}
+	return ctx.Err()
+}
+
+// markQueue is what the workers of one Spread share, under idle.L.
+type markQueue struct {
+	idle    *sync.Cond
+	shared  []Object
+	working int
+	faults  int
+	fault   error
+}
+
+// markBatch is how many objects a worker takes from the others at a time, and
+// leaves to them when it has twice as many.
+const markBatch = 1024
+
+// take blocks until there are objects to follow; nil says that there will be
+// no more.
+func (q *markQueue) take(own []Object) []Object {
+	q.idle.L.Lock()
+	defer q.idle.L.Unlock()
+	q.working--
+	for len(q.shared) == 0 {
+		if q.working == 0 {
+			q.idle.Broadcast()
+			return nil
 		}
-		obj := m.todo[len(m.todo)-1]
-		m.todo = m.todo[:len(m.todo)-1]
-		if err := m.words(ctx, obj.Addr, obj.Addr+mem.Addr(obj.Size)); err != nil {
-			if m.faults++; m.fault == nil {
-				m.fault = err
+		q.idle.Wait()
+	}
+	n := max(len(q.shared)-markBatch, 0)
+	own = append(own, q.shared[n:]...)
+	q.shared = q.shared[:n]
+	q.working++
+	return own
+}
+
+// give leaves objects to other workers.
+func (q *markQueue) give(list []Object) {
+	q.idle.L.Lock()
+	q.shared = append(q.shared, list...)
+	q.idle.L.Unlock()
+	q.idle.Signal()
+}
+
+// spread is the work of one worker of Spread.
+func (m *Mark) spread(ctx context.Context, q *markQueue) {
+	var own []Object
+	faults, fault := 0, error(nil)
+	for {
+		if own = q.take(own[:0]); own == nil {
+			break
+		}
+		for len(own) > 0 && ctx.Err() == nil {
+			obj := own[len(own)-1]
+			own = own[:len(own)-1]
+			err := m.h.words(ctx, obj.Addr, obj.Addr+mem.Addr(obj.Size), func(_, v mem.Addr) { own = m.follow(own, v) })
+			if err != nil && ctx.Err() == nil {
+				if faults++; fault == nil {
+					fault = err
+				}
+			}
+			if len(own) >= 2*markBatch {
+				q.give(own[:markBatch])
+				own = append(own[:0], own[markBatch:]...)
 			}
 		}
 	}
-	return ctx.Err()
+	q.idle.L.Lock()
+	defer q.idle.L.Unlock()
+	q.faults += faults
+	if q.fault == nil {
+		q.fault = fault
+	}
 }
 
 // Unread says that objects could not be read and what they refer to is

@@ -97,12 +97,19 @@ func (p *Plan[T]) short(need uint64, got []byte) error {
 	return fmt.Errorf("%s: %d bytes given, %d needed", p.name, len(got), need)
 }
 
-// Read reads the structure at a with one read of its window, and decodes it.
+// Read reads the structure at a with one read of its window, or none where the
+// source has the bytes at hand, and decodes it.
 // The error wraps the reader's, and names the structure and its address.
 func (p *Plan[T]) Read(r mem.Reader, a mem.Addr, dst *T) error {
 	at := a + mem.Addr(p.off)
 	if a == 0 || at < a || at+mem.Addr(p.n) < at {
 		return p.fault(a, &mem.Fault{Addr: at, Len: int(p.n), Err: mem.ErrUnmapped})
+	}
+	if d := mem.DirectOf(r); d != nil {
+		if b := d.Direct(at); uint64(len(b)) >= p.n {
+			decode(p.ops, dst, b)
+			return nil
+		}
 	}
 	w := p.windows.Get().(*[]byte)
 	defer p.windows.Put(w)

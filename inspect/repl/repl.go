@@ -62,9 +62,11 @@ func Interact(ctx context.Context, p *inspect.Process, r Request, t Terminal) er
 	c := &console{session: newSession(p, r), p: p, term: t, scripts: scripts, interrupts: make(chan os.Signal, 1)}
 	signal.Notify(c.interrupts, os.Interrupt)
 	defer signal.Stop(c.interrupts)
-	if c.goroutines, err = countAlive(ctx, p); err != nil {
+	count, err := p.Count(ctx)
+	if err != nil {
 		return err
 	}
+	c.goroutines = count.Alive()
 	c.open(ctx)
 	defer c.history.close()
 
@@ -129,17 +131,6 @@ func (c *console) loop(ctx context.Context) error {
 // prompt names the target and counts its goroutines.
 func (c *console) prompt() string {
 	return fmt.Sprintf("%s (%d goroutines)> ", c.term.Target, c.goroutines)
-}
-
-func countAlive(ctx context.Context, p *inspect.Process) (int, error) {
-	gs, err := p.Goroutines(ctx)
-	n := 0
-	for _, g := range gs {
-		if !g.Dead() {
-			n++
-		}
-	}
-	return n, err
 }
 
 func (c *console) remember(line string) {

@@ -1,7 +1,6 @@
 package rt
 
 import (
-	"context"
 	"fmt"
 
 	"rtdbg/inspect/layout"
@@ -9,44 +8,29 @@ import (
 )
 
 // G is a goroutine descriptor (runtime.g, runtime2.go). The fields are those
-// of the runtime; addresses are the target's.
+// of the runtime; addresses are the target's. A program has up to millions of
+// them, so what is 0 in most parked goroutines stands in a GRare that those
+// share which have it in common. A G comes from ReadG or AllGs; the zero G has
+// no GRare and must not be used.
 type G struct {
-	Addr mem.Addr `rt:"-"`
+	*GRare `rt:"-"`
+	Addr   mem.Addr `rt:"-"`
 
 	// StackLo and StackHi bound the goroutine's stack, [lo, hi).
 	StackLo mem.Addr `rt:"stack.lo"`
 	StackHi mem.Addr `rt:"stack.hi"`
-
-	// M is the thread that runs the goroutine, 0 when it is parked.
-	M mem.Addr `rt:"m"`
-
-	// SchedPC, SchedSP, SchedBP and SchedLR are the registers saved by
-	// gopark, mcall or systemstack (g.sched); stale while it runs.
+	// SchedPC and SchedSP are the registers saved by gopark, mcall or
+	// systemstack (g.sched); stale while it runs.
 	SchedSP mem.Addr `rt:"sched.sp"`
 	SchedPC mem.Addr `rt:"sched.pc"`
-	SchedLR mem.Addr `rt:"sched.lr"`
-	SchedBP mem.Addr `rt:"sched.bp"`
-	// SchedCtxt is the closure that the goroutine continues in, or 0.
-	SchedCtxt mem.Addr `rt:"sched.ctxt"`
 
-	// SyscallSP and SyscallPC are where the goroutine entered a system
-	// call or C; 0 otherwise. SyscallBP exists since Go 1.23.
-	SyscallSP mem.Addr `rt:"syscallsp"`
-	SyscallPC mem.Addr `rt:"syscallpc"`
-	SyscallBP mem.Addr `rt:"syscallbp,optional"`
-
-	AtomicStatus uint32   `rt:"atomicstatus"`
-	Goid         uint64   `rt:"goid"`
-	SchedLink    mem.Addr `rt:"schedlink"`
+	Goid uint64 `rt:"goid"`
+	// SchedLink is the next goroutine in the list that it stands in; stale
+	// when it stands in none.
+	SchedLink mem.Addr `rt:"schedlink"`
 	// WaitSince is the nanotime of the start of the first garbage
 	// collection that found the goroutine parked (ns); 0 before that.
 	WaitSince int64 `rt:"waitsince"`
-	// WaitReason is the number of the wait reason: stale unless the status
-	// is waiting or leaked, and different in meaning between Go versions.
-	WaitReason uint8 `rt:"waitreason"`
-
-	// LockedM is the thread that this goroutine is locked to, or 0.
-	LockedM mem.Addr `rt:"lockedm"`
 
 	// GoPC is the pc after the go statement that made the goroutine,
 	// StartPC the entry of its function; ParentGoid (since Go 1.21) the
@@ -59,11 +43,40 @@ type G struct {
 	// also set for semaphores and Cond, where the list runs on into other
 	// goroutines' sudogs.
 	Waiting mem.Addr `rt:"waiting"`
+	// Defer is the list of pending deferred calls that are recorded on it.
+	Defer mem.Addr `rt:"_defer"`
+
+	AtomicStatus uint32 `rt:"atomicstatus"`
+	// Index is the place among the goroutines that AllGs returned.
+	Index uint32 `rt:"-"`
+	// WaitReason is the number of the wait reason: stale unless the status
+	// is waiting or leaked, and different in meaning between Go versions.
+	WaitReason uint8 `rt:"waitreason"`
+}
+
+// GRare are the fields of a goroutine descriptor that are 0 for most parked
+// goroutines. It is shared and must not be changed.
+type GRare struct {
+	// M is the thread that runs the goroutine, 0 when it is parked.
+	M mem.Addr `rt:"m"`
+	// SchedLR is the link register of g.sched, on architectures that have
+	// one.
+	SchedLR mem.Addr `rt:"sched.lr"`
+	// SchedCtxt is the closure that the goroutine continues in, or 0.
+	SchedCtxt mem.Addr `rt:"sched.ctxt"`
+	// SyscallSP and SyscallPC are where the goroutine entered a system
+	// call or C; 0 otherwise.
+	SyscallSP mem.Addr `rt:"syscallsp"`
+	SyscallPC mem.Addr `rt:"syscallpc"`
+	// LockedM is the thread that this goroutine is locked to, or 0.
+	LockedM mem.Addr `rt:"lockedm"`
 	Labels  mem.Addr `rt:"labels"`
+
 	// Timer is the goroutine's own timer, of time.Sleep.
 	Timer mem.Addr `rt:"timer"`
 	// SleepWhen is the nanotime at which a sleep ends (since Go 1.23).
 	SleepWhen int64 `rt:"sleepWhen,optional"`
+
 	// CoroArg is the coro that a coroutine starts with (since Go 1.22).
 	CoroArg mem.Addr `rt:"coroarg,optional"`
 	// Bubble is the synctest bubble (1.25+) or group (1.24).
@@ -73,8 +86,6 @@ type G struct {
 	// last change of status; one goroutine in eight is tracked.
 	Tracking      uint8 `rt:"tracking"`
 	TrackingStamp int64 `rt:"trackingStamp|runnableStamp"`
-
-	Defer mem.Addr `rt:"_defer"`
 }
 
 // gScan is the bit that the garbage collector sets in g.atomicstatus while it
@@ -86,16 +97,6 @@ func (g *G) StatusNumber() uint32 { return g.AtomicStatus &^ gScan }
 
 // Scanning reports whether the garbage collector owns the stack.
 func (g *G) Scanning() bool { return g.AtomicStatus&gScan != 0 }
-
-// ReadG reads the goroutine descriptor at a.
-func (r *Runtime) ReadG(a mem.Addr) (G, error) {
-	var g G
-	if err := r.plans.g.Read(r.Mem, a, &g); err != nil {
-		return G{}, err
-	}
-	g.Addr = a
-	return g, nil
-}
 
 // Status returns the runtime's word for the goroutine's status.
 func (r *Runtime) Status(g *G) Status { return r.status(g.StatusNumber()) }
@@ -123,50 +124,6 @@ func (r *Runtime) Parked(g *G) bool {
 		return g.M == 0
 	}
 	return false
-}
-
-// maxGs bounds runtime.allgs: more goroutines than any address space holds
-// with their smallest stacks.
-const maxGs = 1 << 31
-
-// AllGs reads runtime.allgs: every goroutine that ever was, dead ones
-// included, in order of creation. A descriptor that cannot be read is passed
-// to unreadable (which may be nil) and left out.
-func (r *Runtime) AllGs(ctx context.Context, unreadable func(a mem.Addr, err error)) ([]G, error) {
-	addrs, err := r.allgs()
-	if err != nil {
-		return nil, err
-	}
-	gs := make([]G, 0, len(addrs))
-	for i, a := range addrs {
-		if i%4096 == 0 {
-			if err := ctx.Err(); err != nil {
-				return nil, err
-			}
-		}
-		g, err := r.ReadG(a)
-		if err != nil {
-			if unreadable != nil {
-				unreadable(a, err)
-			}
-			continue
-		}
-		gs = append(gs, g)
-	}
-	return gs, nil
-}
-
-// allgs returns the addresses in runtime.allgs.
-func (r *Runtime) allgs() ([]mem.Addr, error) {
-	s, err := r.readSliceAt(r.Globals.AllGs)
-	if err != nil {
-		return nil, fmt.Errorf("runtime.allgs: %w", err)
-	}
-	addrs, err := r.readPointers(s, maxGs)
-	if err != nil {
-		return nil, fmt.Errorf("runtime.allgs: %w", err)
-	}
-	return addrs, nil
 }
 
 // readSliceAt reads the slice header at a.

@@ -36,11 +36,18 @@ type Runtime struct {
 	statuses    []Status
 	pstatuses   []PStatus
 	waitReasons []string
+	// noRare is the zero value, which most goroutines share.
+	noRare *GRare
+	// direct is Mem, nil if its bytes are not at hand; gSize is how many
+	// bytes of a goroutine descriptor are read.
+	direct mem.Direct
+	gSize  int
 }
 
 // plans are the compiled decoders of the views, one per structure.
 type plans struct {
 	g        *layout.Plan[G]
+	gRare    *layout.Plan[GRare]
 	m        *layout.Plan[M]
 	p        *layout.Plan[P]
 	sched    *layout.Plan[Sched]
@@ -57,15 +64,22 @@ type plans struct {
 	coro     *layout.Plan[Coro]
 	bubble   *layout.Plan[Bubble]
 	hmap     *layout.Plan[hmap]
+	waiting  waitPlans
+	sync     syncPlans
+	context  contextPlans
 }
 
 // New compiles the views for the target's layouts. The Runtime reads structures
 // at given addresses; Locate tells it where the package-level variables are.
 func New(m mem.Memory, a *arch.Arch, t *layout.Table) (*Runtime, error) {
-	r := &Runtime{Mem: m, Arch: a, Layout: t}
+	r := &Runtime{Mem: m, Arch: a, Layout: t, noRare: new(GRare)}
 	if err := r.compile(); err != nil {
 		return nil, fmt.Errorf("layouts of %s (%s): %w", t.Go, t.Source, err)
 	}
+	r.direct = mem.DirectOf(m)
+	off, n := r.plans.g.Window()
+	rareOff, rareN := r.plans.gRare.Window()
+	r.gSize = int(max(off+n, rareOff+rareN))
 	r.compileStatuses()
 	if !t.Assumed {
 		r.waitReasons = t.WaitReasons
@@ -90,6 +104,7 @@ func (r *Runtime) compile() error {
 	t, p := r.Layout, &r.plans
 	return errors.Join(
 		bind(&p.g, t, "runtime.g"),
+		bind(&p.gRare, t, "runtime.g"),
 		bind(&p.m, t, "runtime.m"),
 		bind(&p.p, t, "runtime.p"),
 		bind(&p.sched, t, "runtime.schedt"),
@@ -106,6 +121,9 @@ func (r *Runtime) compile() error {
 		bindOptional(&p.coro, t, "runtime.coro"),
 		bindOptional(&p.bubble, t, "runtime.synctestBubble"),
 		bindOptional(&p.hmap, t, "runtime.hmap"),
+		p.waiting.compile(t),
+		p.sync.compile(t),
+		p.context.compile(t),
 	)
 }
 

@@ -2,6 +2,7 @@ package rt
 
 import (
 	"fmt"
+	"slices"
 
 	"rtdbg/inspect/layout"
 	"rtdbg/inspect/mem"
@@ -53,28 +54,15 @@ const maxTimers = 1 << 27
 
 // Timers reads the timer heaps of all Ps.
 func (r *Runtime) Timers(ps []P) ([]TimerEntry, error) {
-	entryWords := 1
-	if r.Layout.Structs["runtime.timerWhen"] != nil {
-		entryWords = 2 // timerWhen{timer, when}, since Go 1.23
-	}
 	var list []TimerEntry
 	for i := range ps {
-		s := ps[i].Timers
-		if s.Len == 0 {
-			continue
-		}
-		if s.Len > s.Cap || s.Len > maxTimers {
-			return list, fmt.Errorf("p %d: timer heap has length %d, capacity %d", ps[i].ID, s.Len, s.Cap)
-		}
-		w, err := r.readWords(mem.Addr(s.Ptr), int(s.Len)*entryWords)
+		addrs, err := r.timerAddrs(&ps[i])
 		if err != nil {
-			return list, fmt.Errorf("p %d: timer heap: %w", ps[i].ID, err)
+			return list, err
 		}
-		for j := 0; j < len(w); j += entryWords {
-			if w[j] == 0 {
-				continue
-			}
-			t, err := r.ReadTimer(mem.Addr(w[j]))
+		list = slices.Grow(list, len(addrs))
+		for _, a := range addrs {
+			t, err := r.ReadTimer(a)
 			if err != nil {
 				return list, fmt.Errorf("p %d: timer heap: %w", ps[i].ID, err)
 			}
@@ -82,6 +70,33 @@ func (r *Runtime) Timers(ps []P) ([]TimerEntry, error) {
 		}
 	}
 	return list, nil
+}
+
+// timerAddrs returns the addresses of the timers in the heap of p, in the
+// heap's order.
+func (r *Runtime) timerAddrs(p *P) ([]mem.Addr, error) {
+	entryWords := 1
+	if r.Layout.Structs["runtime.timerWhen"] != nil {
+		entryWords = 2 // timerWhen{timer, when}, since Go 1.23
+	}
+	s := p.Timers
+	if s.Len == 0 {
+		return nil, nil
+	}
+	if s.Len > s.Cap || s.Len > maxTimers {
+		return nil, fmt.Errorf("p %d: timer heap has length %d, capacity %d", p.ID, s.Len, s.Cap)
+	}
+	w, err := r.readWords(mem.Addr(s.Ptr), int(s.Len)*entryWords)
+	if err != nil {
+		return nil, fmt.Errorf("p %d: timer heap: %w", p.ID, err)
+	}
+	addrs := make([]mem.Addr, 0, s.Len)
+	for j := 0; j < len(w); j += entryWords {
+		if w[j] != 0 {
+			addrs = append(addrs, mem.Addr(w[j]))
+		}
+	}
+	return addrs, nil
 }
 
 // FuncPC returns the entry pc that a function value (a pointer to a closure)

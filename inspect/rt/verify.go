@@ -113,14 +113,20 @@ const sampleSize = 512
 
 // sample reads goroutines from all over allgs.
 func (r *Runtime) sample() ([]G, error) {
-	addrs, err := r.allgs()
+	s, err := r.readSliceAt(r.Globals.AllGs)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("runtime.allgs: %w", err)
 	}
-	step := max(len(addrs)/sampleSize, 1)
+	if s.Len > s.Cap || s.Len > maxGs {
+		return nil, fmt.Errorf("runtime.allgs: corrupt slice: length %d, capacity %d", s.Len, s.Cap)
+	}
 	var gs []G
-	for i := 0; i < len(addrs); i += step {
-		if g, err := r.ReadG(addrs[i]); err == nil {
+	for i := uint64(0); i < s.Len; i += max(s.Len/sampleSize, 1) {
+		a, err := r.ReadWord(mem.Addr(s.Ptr + i*uint64(r.Arch.PtrSize)))
+		if err != nil {
+			return nil, fmt.Errorf("runtime.allgs: %w", err)
+		}
+		if g, err := r.ReadG(mem.Addr(a)); err == nil {
 			gs = append(gs, g)
 		}
 	}
@@ -263,7 +269,10 @@ func (r *Runtime) inCode(a mem.Addr) bool {
 	return false
 }
 
-// fitTimers checks the timers of each P, which lie near its end: they have a
+// sampleTimers is how many timers of each P Fits looks at.
+const sampleTimers = 64
+
+// fitTimers checks timers of each P, which lie near its end: they have a
 // function to call.
 func (r *Runtime) fitTimers() error {
 	v := vote{what: "Ps whose timers are none"}
@@ -275,17 +284,29 @@ func (r *Runtime) fitTimers() error {
 		if ps[i].Timers == (layout.Slice{}) {
 			continue
 		}
-		list, err := r.Timers(ps[i : i+1])
+		ok, err := r.timersCall(&ps[i])
 		if errors.Is(err, mem.ErrMissing) {
 			continue
 		}
-		ok := err == nil
-		for j := range list {
-			ok = ok && list[j].F != 0
-		}
-		v.add(ok, "p %d: slice %v", ps[i].ID, ps[i].Timers)
+		v.add(ok && err == nil, "p %d: slice %v", ps[i].ID, ps[i].Timers)
 	}
 	return v.err()
+}
+
+// timersCall reports whether timers of p have a function to call.
+func (r *Runtime) timersCall(p *P) (bool, error) {
+	addrs, err := r.timerAddrs(p)
+	if err != nil {
+		return false, err
+	}
+	step := max(len(addrs)/sampleTimers, 1)
+	for i := 0; i < len(addrs); i += step {
+		t, err := r.ReadTimer(addrs[i])
+		if err != nil || t.F == 0 {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // fitSudogs checks that the sudogs of parked goroutines lead back to them, and

@@ -42,6 +42,7 @@ type Symbols struct {
 	mu     sync.RWMutex
 	infos  map[uint64]*PCInfo
 	stacks map[uint64][]*Stack // by hash
+	byID   atomic.Pointer[[]*Stack]
 }
 
 // New returns the shared state for unwinding stacks of one stopped target.
@@ -148,6 +149,8 @@ type Phys struct {
 // same place with the same frame sizes. It is shared and immutable, and there
 // is one for each shape, so that stacks are compared by pointer.
 type Stack struct {
+	// ID is the number of the shape, from 1 on.
+	ID uint32
 	// Frames are innermost first.
 	Frames []Phys
 	// Elided is the number of physical frames missing in front of
@@ -177,8 +180,39 @@ func (s *Symbols) intern(hash uint64, st *Stack) *Stack {
 	c := *st
 	c.Frames = slices.Clone(st.Frames)
 	s.stacks[hash] = append(s.stacks[hash], &c)
+	s.number(&c)
 	return &c
 }
+
+// number gives a new shape its ID. s.mu is held.
+func (s *Symbols) number(st *Stack) {
+	var list []*Stack
+	if p := s.byID.Load(); p != nil {
+		list = *p
+	}
+	st.ID = uint32(len(list)) + 1
+	list = append(list, st)
+	s.byID.Store(&list)
+}
+
+// Stack returns the shape whose ID is id, nil if there is none.
+func (s *Symbols) Stack(id uint32) *Stack {
+	if p := s.byID.Load(); p != nil && id > 0 && int(id) <= len(*p) {
+		return (*p)[id-1]
+	}
+	return nil
+}
+
+// Stacks returns how many shapes there are: their IDs go up to that.
+func (s *Symbols) Stacks() int {
+	if p := s.byID.Load(); p != nil {
+		return len(*p)
+	}
+	return 0
+}
+
+// Empty returns the shape without frames.
+func (s *Symbols) Empty() *Stack { return s.intern(0, &Stack{}) }
 
 func findStack(stacks []*Stack, st *Stack) *Stack {
 	for _, o := range stacks {

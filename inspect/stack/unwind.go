@@ -66,6 +66,7 @@ type Unwinder struct {
 	infos  infoCache
 	stacks map[uint64]*Stack // by hash, a cache of syms.stacks
 	scan   scan
+	live   []Pointer // of Live
 
 	frames            []Phys // of the stack in progress
 	maxFrames, outers int

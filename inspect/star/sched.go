@@ -130,10 +130,11 @@ func pClass() *class[*rt.P] {
 func schedClass() *class[*rt.Sched] {
 	type S = *rt.Sched
 	return (&class[S]{
-		name: "Sched",
-		doc:  "the global state of the scheduler (runtime.sched)",
-		str:  func(*Interp, S) string { return "sched" },
-		key:  func(S) uint64 { return 0 },
+		name:   "Sched",
+		doc:    "the global state of the scheduler (runtime.sched)",
+		str:    func(*Interp, S) string { return "sched" },
+		key:    func(S) uint64 { return 0 },
+		report: schedReport,
 		attrs: []attr[S]{
 			{"goidgen", "the last goroutine id handed out in a batch", plain, func(_ *Interp, s S) (starlark.Value, error) { return ok(natural(s.GoidGen)) }},
 			{"runqsize", "number of goroutines in the global run queue", plain, func(_ *Interp, s S) (starlark.Value, error) { return ok(integer(s.RunQSize)) }},

@@ -8,58 +8,86 @@ import (
 	"rtdbg/inspect/rt"
 )
 
-func findNilChan(_ *Resolver, _ *rt.G, row *Row) []On {
-	return []On{{Kind: Chan, Op: row.Op, Nil: true, Note: "the channel is nil"}}
+func findNilChan(_ *Resolver, s *subject, row *Row, dst []Ref) []Ref {
+	s.note = "the channel is nil"
+	n := row.ref
+	n.Nil = true
+	return append(dst, n)
 }
 
-func findNothing(_ *Resolver, _ *rt.G, row *Row) []On {
-	return []On{{Kind: row.Kind, Op: row.Op, Note: "the select has no cases"}}
+func findNothing(_ *Resolver, s *subject, row *Row, dst []Ref) []Ref {
+	s.note = "the select has no cases"
+	return append(dst, row.ref)
 }
 
-// findChans answers for channel operations and selects from g.waiting.
-func findChans(r *Resolver, g *rt.G, row *Row) []On {
-	sudogs, err := r.rt.WaitingSudogs(g)
-	if err != nil && len(sudogs) == 0 {
-		return []On{{Kind: Chan, Op: row.Op, Note: "unreadable: " + err.Error()}}
+// maxSelectCases bounds the sudogs of one goroutine: select takes at most 65536
+// cases (runtime/select.go).
+const maxSelectCases = 1 << 16
+
+// findChans answers for channel operations and selects from g.waiting, whose
+// sudogs lead from one to the next through waitlink.
+func findChans(r *Resolver, s *subject, row *Row, dst []Ref) []Ref {
+	if s.Waiting == 0 {
+		return append(dst, emptyWait(s, row))
 	}
-	if len(sudogs) == 0 {
-		if isSelectReason(row.Reason) {
-			return []On{{Kind: Chan, Op: Wait, Select: true, Nil: true, Note: "every channel of the select is nil"}}
+	from := len(dst)
+	var sg rt.Sudog
+	for a := s.Waiting; a != 0; a = sg.WaitLink {
+		err := r.rt.LoadSudog(a, &sg)
+		switch {
+		case err == nil && len(dst)-from >= maxSelectCases:
+			err = fmt.Errorf("g.waiting has more than %d entries, or loops", maxSelectCases)
+		case err == nil && (sg.G != s.Addr || sg.C == 0):
+			return dst // no case of this goroutine's any more
 		}
-		return []On{{Kind: Chan, Op: row.Op, Note: "g.waiting is empty: it is about to park, or has just been woken"}}
+		if err != nil {
+			s.note = "unreadable: " + err.Error()
+			missing := row.ref
+			missing.Select = len(dst) > from
+			missing.setOp(Wait)
+			return append(dst, missing)
+		}
+		found := row.ref
+		found.Addr, found.Sudog, found.Select = sg.C, sg.Addr, sg.IsSelect
+		if sg.IsSelect {
+			op, _ := r.direction(&sg)
+			found.setOp(op)
+		}
+		dst = append(dst, found)
 	}
-	var list []On
-	for i := range sudogs {
-		list = append(list, r.chanOn(&sudogs[i], row))
+	return dst
+}
+
+// emptyWait answers for a channel operation without sudogs.
+func emptyWait(s *subject, row *Row) Ref {
+	missing := row.ref
+	if isSelectReason(row.Reason) {
+		s.note = "every channel of the select is nil"
+		missing.setOp(Wait)
+		missing.Select, missing.Nil = true, true
+		return missing
 	}
-	if sudogs[0].IsSelect {
-		list = r.selectCases(g, list)
-	}
-	if err != nil {
-		list = append(list, On{Kind: Chan, Op: Wait, Select: true, Note: "more cases are unreadable: " + err.Error()})
-	}
-	return list
+	s.note = "g.waiting is empty: it is about to park, or has just been woken"
+	return missing
 }
 
 func isSelectReason(reason string) bool {
 	return len(reason) >= 6 && reason[:6] == "select"
 }
 
-// chanOn answers for one sudog on a channel.
-func (r *Resolver) chanOn(s *rt.Sudog, row *Row) On {
-	on := On{Kind: Chan, Op: row.Op, Addr: ptr(s.C), Select: s.IsSelect, Sudog: s.Addr, Elem: s.Elem}
-	c, err := r.rt.ReadChan(s.C)
+// describeChan completes the answer for a channel.
+func (r *Resolver) describeChan(on *On) {
+	c, err := r.rt.ReadChan(*on.Addr)
 	if err != nil {
 		on.Note = "unreadable: " + err.Error()
-		return on
+		return
 	}
 	on.Type = r.rt.ChanType(&c)
-	if s.IsSelect {
-		op, err := r.direction(&c, s.Addr)
-		on.Op = op
-		if err != nil {
-			on.Note = "direction unknown: " + err.Error()
-		}
+	if sg, err := r.rt.ReadSudog(on.Sudog); err == nil {
+		on.Elem = sg.Elem
+	}
+	if on.Select && on.Op == Wait {
+		on.Note = "direction unknown: its sudog is in neither queue of the channel, or they are unreadable"
 	}
 	if t, ok := r.TimerOf(c.Addr); ok {
 		if t.When != 0 {
@@ -68,38 +96,18 @@ func (r *Resolver) chanOn(s *rt.Sudog, row *Row) On {
 			on.Note = "timer channel whose timer is stopped or has fired"
 		}
 	}
-	return on
 }
 
-// direction tells whether the sudog at a waits to receive or to send. A sudog
-// has no direction of its own: the queue that it stands in says it.
-func (r *Resolver) direction(c *rt.Hchan, a mem.Addr) (Op, error) {
-	switch {
-	case c.SendFirst == 0 && c.RecvFirst != 0:
-		return Recv, nil
-	case c.RecvFirst == 0 && c.SendFirst != 0:
-		return Send, nil
+// wholeSelect puts the cases of a select in order and adds those that are nil.
+func (r *Resolver) wholeSelect(s *subject, list []On) []On {
+	if len(list) == 0 || !list[0].Select || list[0].Addr == nil {
+		return list
 	}
-	r.dirMu.Lock()
-	defer r.dirMu.Unlock()
-	dirs, ok := r.dirs[c.Addr]
-	if !ok {
-		dirs = make(map[mem.Addr]Op)
-		for _, q := range [...]struct {
-			first mem.Addr
-			op    Op
-		}{{c.RecvFirst, Recv}, {c.SendFirst, Send}} {
-			list, _ := r.rt.SudogQueue(q.first)
-			for i := range list {
-				dirs[list[i].Addr] = q.op
-			}
-		}
-		r.dirs[c.Addr] = dirs
+	if last := &list[len(list)-1]; last.Addr == nil {
+		last.Note = "more cases are " + last.Note
+		return list
 	}
-	if op, ok := dirs[a]; ok {
-		return op, nil
-	}
-	return Wait, fmt.Errorf("sudog %v is in neither queue of the channel", a)
+	return r.selectCases(s, list)
 }
 
 // scase is one entry of the array that the compiler builds for a select
@@ -114,8 +122,8 @@ const maxScaseFrame = 1 << 20
 // frame that called selectgo: sends first in source order, then receives in
 // reverse source order (cmd/compile/internal/walk/select.go). With sends and
 // receives mixed their order among each other is not in the array.
-func (r *Resolver) selectCases(g *rt.G, cases []On) []On {
-	order := r.findCases(g, cases)
+func (r *Resolver) selectCases(s *subject, cases []On) []On {
+	order := r.findCases(s, cases)
 	if order == nil {
 		return cases
 	}
@@ -140,8 +148,8 @@ func (r *Resolver) selectCases(g *rt.G, cases []On) []On {
 // findCases finds the array of cases on the stack and returns its entries in
 // the array's order, nil if it was not found. Entries that are nil between two
 // others are nil channels.
-func (r *Resolver) findCases(g *rt.G, cases []On) []On {
-	lo, hi := callerOf(r.stacks.Trace(g), "runtime.selectgo")
+func (r *Resolver) findCases(s *subject, cases []On) []On {
+	lo, hi := callerOf(s.trace(), "runtime.selectgo")
 	if lo == 0 || hi-lo > maxScaseFrame {
 		return nil
 	}

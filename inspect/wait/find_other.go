@@ -1,19 +1,25 @@
 package wait
 
 import (
+	"sync/atomic"
+
 	"rtdbg/inspect/mem"
-	"rtdbg/inspect/rt"
 	"rtdbg/inspect/stack"
 )
 
-// findSleep answers for time.Sleep: g.sleepWhen (1.23+) or the goroutine's
-// timer. The scavenger sleeps without either.
-func findSleep(r *Resolver, g *rt.G, _ *Row) []On {
-	on := On{Kind: Timer, Op: Sleep}
-	when := g.SleepWhen
-	if g.Timer != 0 {
-		on.Addr = ptr(g.Timer)
-		if t, err := r.rt.ReadTimer(g.Timer); err == nil && t.When != 0 {
+// findSleep answers for time.Sleep: the goroutine's own timer. The scavenger
+// sleeps without one.
+func findSleep(_ *Resolver, s *subject, row *Row, dst []Ref) []Ref {
+	found := row.ref
+	found.Addr = s.Timer
+	return append(dst, found)
+}
+
+// describeSleep says when a sleep ends: g.sleepWhen (1.23+) or the timer knows.
+func (r *Resolver) describeSleep(s *subject, on *On) {
+	when := s.SleepWhen
+	if on.Addr != nil {
+		if t, err := r.rt.ReadTimer(*on.Addr); err == nil && t.When != 0 {
 			when = t.When
 		} else if err != nil {
 			on.Note = "unreadable: " + err.Error()
@@ -22,85 +28,110 @@ func findSleep(r *Resolver, g *rt.G, _ *Row) []On {
 	switch {
 	case when != 0:
 		on.WhenNS, on.InNS = ptr(when), r.left(when)
-	case g.Timer == 0:
+	case on.Addr == nil:
 		on.Note = "the scavenger's own sleep, ended by its timer or by sysmon"
 	}
-	return []On{on}
 }
 
 // findPollDesc answers for IO wait: the pollDesc whose rg or wg is g, found on
 // the stack of the frames that wait, and checked by its self pointer.
-func findPollDesc(r *Resolver, g *rt.G, _ *Row) []On {
-	on := On{Kind: PollFD, Op: Wait}
-	r.scanStack(g, "runtime.netpollblock", 4, func(w mem.Addr) bool {
+func findPollDesc(r *Resolver, s *subject, row *Row, dst []Ref) []Ref {
+	found := row.ref
+	found.setOp(Wait)
+	r.scanStack(s, &r.hints.poll, "runtime.netpollblock", 4, func(w mem.Addr) bool {
 		pd, err := r.rt.PollDesc(w)
-		if err != nil || pd.RG != g.Addr && pd.WG != g.Addr {
-			return true
+		if err != nil || pd.RG != s.Addr && pd.WG != s.Addr {
+			return false
 		}
-		on.Addr, on.Type = ptr(w), "runtime.pollDesc"
-		on.FD = ptr(int64(pd.FD))
-		deadline := pd.RD
-		on.Op = Read
-		if pd.WG == g.Addr {
-			on.Op, deadline = Write, pd.WD
+		found.Addr = w
+		found.setOp(Read)
+		if pd.WG == s.Addr {
+			found.setOp(Write)
 		}
-		if deadline > 0 {
-			on.WhenNS, on.InNS = ptr(deadline), r.left(deadline)
-		}
-		if pd.Closing {
-			on.Note = "the descriptor is being closed"
-		}
-		return false
+		return true
 	})
-	if on.Addr == nil {
-		on.Note = "its pollDesc was not found: it is about to park, or has just been woken"
+	if found.Addr == 0 {
+		s.note = "its pollDesc was not found: it is about to park, or has just been woken"
 	}
-	return []On{on}
+	return append(dst, found)
+}
+
+// describePollDesc completes the answer for an IO wait.
+func (r *Resolver) describePollDesc(on *On) {
+	pd, err := r.rt.PollDesc(*on.Addr)
+	if err != nil {
+		on.Note = "unreadable: " + err.Error()
+		return
+	}
+	on.Type, on.FD = "runtime.pollDesc", ptr(int64(pd.FD))
+	deadline := pd.RD
+	if on.Op == Write {
+		deadline = pd.WD
+	}
+	if deadline > 0 {
+		on.WhenNS, on.InNS = ptr(deadline), r.left(deadline)
+	}
+	if pd.Closing {
+		on.Note = "the descriptor is being closed"
+	}
 }
 
 // findCoro answers for a coroutine: not started yet it is g.coroarg, later the
 // word on its stack that points to a coro whose gp is g.
-func findCoro(r *Resolver, g *rt.G, _ *Row) []On {
-	on := On{Kind: Coro, Op: Resume, Type: "runtime.coro"}
-	if g.CoroArg != 0 {
-		on.Addr, on.Note = ptr(g.CoroArg), "not started yet"
-		return []On{on}
+func findCoro(r *Resolver, s *subject, row *Row, dst []Ref) []Ref {
+	found := row.ref
+	if found.Addr = s.CoroArg; found.Addr != 0 {
+		s.note = "not started yet"
+		return append(dst, found)
 	}
-	r.scanStack(g, "runtime.coroswitch", 3, func(w mem.Addr) bool {
+	r.scanStack(s, &r.hints.coro, "runtime.coroswitch", 3, func(w mem.Addr) bool {
 		c, err := r.rt.ReadCoro(w)
-		if err != nil || c.GP != g.Addr {
-			return true
+		if err != nil || c.GP != s.Addr {
+			return false
 		}
-		on.Addr = ptr(w)
-		return false
+		found.Addr = w
+		return true
 	})
-	if on.Addr == nil {
-		on.Note = "its coro was not found on its stack"
+	if found.Addr == 0 {
+		s.note = "its coro was not found on its stack"
 	}
-	return []On{on}
+	return append(dst, found)
 }
 
-func findBubble(_ *Resolver, g *rt.G, row *Row) []On {
-	on := On{Kind: Bubble, Op: row.Op, Type: "runtime.synctestBubble", Note: "ended by " + row.Who}
-	if g.Bubble != 0 {
-		on.Addr = ptr(g.Bubble)
-	}
-	return []On{on}
+func findBubble(_ *Resolver, s *subject, row *Row, dst []Ref) []Ref {
+	found := row.ref
+	found.Addr = s.Bubble
+	s.note = "ended by " + row.Who
+	return append(dst, found)
 }
 
 // maxScan bounds the part of a stack that is searched for a pointer, in bytes.
 const maxScan = 1 << 16
 
-// scanStack calls visit with every aligned word of the stack from the
-// goroutine's stack pointer to the end of the frame that stands callers
-// frames above the function fn, until visit returns false. Without fn on the
-// stack it goes up to maxScan bytes.
-func (r *Resolver) scanStack(g *rt.G, fn string, callers int, visit func(w mem.Addr) bool) {
-	lo, hi := g.SchedSP, g.StackHi
-	if end := frameEnd(r.stacks.Trace(g), fn, callers); end > lo && end <= hi {
+// hints are where, above the stack pointer of a parked goroutine, the objects
+// of one kind were found last, in bytes: the frames of the runtime that wait
+// are the same for all of them. They are only hints.
+type hints struct {
+	poll, coro, cond atomic.Uint32
+}
+
+// scanStack calls is with the aligned words of the stack from the goroutine's
+// stack pointer to the end of the frame that stands callers frames above the
+// function fn, until it returns true. Without fn on the stack it goes up to
+// maxScan bytes. The word at the hint is the first.
+func (r *Resolver) scanStack(s *subject, hint *atomic.Uint32, fn string, callers int, is func(w mem.Addr) bool) {
+	if h := mem.Addr(hint.Load()); h != 0 && s.SchedSP+h+8 <= s.StackHi && s.SchedSP >= s.StackLo {
+		if b, err := r.rt.Mem.View(s.SchedSP+h, 8); err == nil {
+			if w := mem.Addr(r.rt.Arch.Order.Uint64(b)); plausible(w) && is(w) {
+				return
+			}
+		}
+	}
+	lo, hi := s.SchedSP, s.StackHi
+	if end := frameEnd(s.trace(), fn, callers); end > lo && end <= hi {
 		hi = end
 	}
-	if lo < g.StackLo || lo >= hi {
+	if lo < s.StackLo || lo >= hi {
 		return
 	}
 	if hi-lo > maxScan {
@@ -113,17 +144,20 @@ func (r *Resolver) scanStack(g *rt.G, fn string, callers int, visit func(w mem.A
 	seen := mem.Addr(0)
 	for i := 0; i+8 <= len(b); i += 8 {
 		w := mem.Addr(r.rt.Arch.Order.Uint64(b[i:]))
-		// Neither small numbers nor misaligned words are pointers to the
-		// structures that are looked for.
-		if w < 4096 || w%8 != 0 || w == seen {
+		if !plausible(w) || w == seen {
 			continue
 		}
 		seen = w
-		if !visit(w) {
+		if is(w) {
+			hint.Store(uint32(i))
 			return
 		}
 	}
 }
+
+// plausible reports whether w can point to a structure of the runtime: neither
+// small numbers nor misaligned words do.
+func plausible(w mem.Addr) bool { return w >= 4096 && w%8 == 0 }
 
 // maxInner bounds the physical frames between a park and the function that
 // says what it waits for.
@@ -131,7 +165,7 @@ const maxInner = 24
 
 // calls reports whether function fn, inlined or not, is among the innermost
 // frames.
-func calls(tr stack.Trace, fn string) bool {
+func calls(tr *stack.Trace, fn string) bool {
 	for i := range min(len(tr.Stack.Frames), maxInner) {
 		for _, l := range tr.Stack.Frames[i].Lines() {
 			if l.Func == fn {
@@ -144,7 +178,7 @@ func calls(tr stack.Trace, fn string) bool {
 
 // physical returns the index of the innermost physical frame of function fn,
 // -1 if fn is not among the innermost frames.
-func physical(tr stack.Trace, fn string) int {
+func physical(tr *stack.Trace, fn string) int {
 	for i := range min(len(tr.Stack.Frames), maxInner) {
 		if tr.Stack.Frames[i].Func.Name == fn {
 			return i
@@ -155,7 +189,7 @@ func physical(tr stack.Trace, fn string) int {
 
 // frameEnd returns the end (FP) of the physical frame that stands n frames
 // above the innermost frame of function fn, 0 if fn is not on the stack.
-func frameEnd(tr stack.Trace, fn string, n int) mem.Addr {
+func frameEnd(tr *stack.Trace, fn string, n int) mem.Addr {
 	i := physical(tr, fn)
 	if i < 0 {
 		return 0
@@ -166,7 +200,7 @@ func frameEnd(tr stack.Trace, fn string, n int) mem.Addr {
 
 // callerOf returns the extent [SP, FP) of the physical frame that called
 // function fn, zeros if fn is not on the stack.
-func callerOf(tr stack.Trace, fn string) (lo, hi mem.Addr) {
+func callerOf(tr *stack.Trace, fn string) (lo, hi mem.Addr) {
 	i := physical(tr, fn) + 1
 	if i == 0 || i >= len(tr.Stack.Frames) {
 		return 0, 0

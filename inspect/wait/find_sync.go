@@ -6,151 +6,185 @@ import (
 	"rtdbg/inspect/stack"
 )
 
-// Offsets of the semaphores in the objects of package sync, in bytes; the
-// same from Go 1.18 to 1.27 (sync/mutex.go, rwmutex.go, waitgroup.go) but for
-// the WaitGroup of 32-bit programs.
+// Offsets of the semaphores in the objects that hold them, in bytes; the same
+// from Go 1.18 to 1.27 (sync/mutex.go, rwmutex.go, waitgroup.go,
+// internal/poll/fd_mutex.go, fd_unix.go) but for the WaitGroup of 32-bit
+// programs.
 const (
-	mutexSema      = 4
-	rwWriterSem    = 8
-	rwReaderSem    = 12
-	waitGroupSema  = 8
-	onceMutex      = 4
-	fdMutexRSema   = 8
-	fdMutexWSema   = 12
-	fdCloseSema    = 40
-	rwMutexOfMutex = 0
+	mutexSema     = 4
+	rwWriterSem   = 8
+	rwReaderSem   = 12
+	waitGroupSema = 8
+	onceMutex     = 4
+	fdReadSema    = 8
+	fdWriteSema   = 12
+	fdCloseSema   = 40
 )
+
+// semaRole is what the semaphore of a wait belongs to, as the frames above the
+// wait tell. It is the same for all goroutines with the same stack.
+type semaRole struct {
+	Ref
+	// off is the offset of the semaphore in the object.
+	off mem.Addr
+}
 
 // findSema answers for every wait on a semaphore: the address comes from
 // g.waiting (since Go 1.26) or from the semaphore table, what it belongs to
 // from the reason and the frames.
-func findSema(r *Resolver, g *rt.G, row *Row) []On {
-	sema, sudog, note := r.semaphore(g)
-	on := On{Kind: row.Kind, Op: row.Op, Sudog: sudog, Note: note}
+func findSema(r *Resolver, s *subject, row *Row, dst []Ref) []Ref {
+	sema, sudog := r.semaphore(s)
 	if sema == 0 {
-		return []On{on}
+		missing := row.ref
+		missing.Sudog = sudog
+		return append(dst, missing)
 	}
-	tr := r.stacks.Trace(g)
-	switch row.Kind {
-	case Mutex:
-		mutexOn(&on, sema, tr)
-	case RWMutex:
-		off := mem.Addr(rwWriterSem)
-		if row.Op == RLock {
-			off = rwReaderSem
-		}
-		on.Addr, on.Type = ptr(sema-off), "sync.RWMutex"
-	case WaitGroup:
-		on.Addr, on.Type = ptr(sema-waitGroupSema), "sync.WaitGroup"
-	default:
-		semacquireOn(&on, sema, tr)
-	}
-	return []On{on}
+	role := r.semaRole(s, row)
+	found := role.Ref
+	found.Addr, found.Sudog = sema-role.off, sudog
+	return append(dst, found)
 }
 
-// semaphore finds the address of the semaphore that g waits on; note says why
-// it is 0.
-func (r *Resolver) semaphore(g *rt.G) (sema, sudog mem.Addr, note string) {
-	if g.Waiting != 0 {
-		if list, err := r.rt.WaitingSudogs(g); err == nil && len(list) == 1 && list[0].C == 0 {
-			return list[0].Elem, list[0].Addr, ""
+// semaphore finds the address of the semaphore that the goroutine waits on;
+// s.note says why it is 0.
+func (r *Resolver) semaphore(s *subject) (sema, sudog mem.Addr) {
+	if s.Waiting != 0 {
+		var sg rt.Sudog
+		if err := r.rt.LoadSudog(s.Waiting, &sg); err == nil && sg.G == s.Addr && sg.C == 0 {
+			return sg.Elem, sg.Addr
 		}
 	}
-	places, err := r.sema.get(r.readSemaTable)
-	if p, ok := places[g.Addr]; ok {
-		return p.addr, p.sudog, ""
+	index, err := r.sema.get(r.readSemaTable)
+	if p, ok := index.find(s.Addr); ok {
+		return p.sema, p.sudog
 	}
 	if err != nil {
-		return 0, 0, "semaphore unknown: " + err.Error()
+		s.note = "semaphore unknown: " + err.Error()
+	} else {
+		s.note = "in no semaphore's queue: it is about to park, or has just been woken"
 	}
-	return 0, 0, "in no semaphore's queue: it is about to park, or has just been woken"
+	return 0, 0
 }
 
-// readSemaTable indexes the semaphore table by goroutine.
-func (r *Resolver) readSemaTable() (map[mem.Addr]semaPlace, error) {
-	queues, err := r.rt.SemaTable()
-	places := make(map[mem.Addr]semaPlace)
-	for _, q := range queues {
-		for i := range q.Waiters {
-			s := &q.Waiters[i]
-			places[s.G] = semaPlace{addr: q.Addr, sudog: s.Addr}
+// semaRole finds the role of the semaphore that goroutines with this stack wait
+// on, once for each stack.
+func (r *Resolver) semaRole(s *subject, row *Row) semaRole {
+	switch row.Kind {
+	case WaitGroup:
+		return semaRole{row.ref, waitGroupSema}
+	case RWMutex:
+		if row.Op == RLock {
+			return rwRole(ReaderSem, rwReaderSem)
 		}
+		return rwRole(WriterSem, rwWriterSem)
 	}
-	return places, err
+	tr := s.trace()
+	if last := r.lastRole.Load(); last != nil && last.stack == tr.Stack {
+		return last.semaRole
+	}
+	known := &stackRole{stack: tr.Stack}
+	if v, ok := r.roles.Load(tr.Stack); ok {
+		known = v.(*stackRole)
+	} else {
+		if row.Kind == Mutex {
+			known.semaRole = mutexRole(tr)
+		} else {
+			known.semaRole = semacquireRole(tr, row)
+		}
+		r.roles.Store(tr.Stack, known)
+	}
+	r.lastRole.Store(known)
+	return known.semaRole
 }
 
-// mutexOn fills in what the mutex around a semaphore belongs to: itself, the
+// stackRole is the role of the semaphore that goroutines with a stack wait on.
+type stackRole struct {
+	stack *stack.Stack
+	semaRole
+}
+
+func rwRole(part Part, off mem.Addr) semaRole {
+	role := semaRole{ref(RWMutex, Lock), off}
+	if part == ReaderSem {
+		role.setOp(RLock)
+	}
+	role.Part = part
+	return role
+}
+
+// mutexRole tells what the mutex around a semaphore belongs to: itself, the
 // inner mutex of an RWMutex, or that of a Once.
-func mutexOn(on *On, sema mem.Addr, tr stack.Trace) {
-	mutex := sema - mutexSema
-	on.Addr, on.Type = ptr(mutex), "sync.Mutex"
+func mutexRole(tr *stack.Trace) semaRole {
 	switch {
 	case calls(tr, "sync.(*RWMutex).Lock"):
-		on.Kind, on.Type = RWMutex, "sync.RWMutex"
-		on.Addr = ptr(mutex - rwMutexOfMutex)
-		on.Note = "behind another writer, on the mutex w inside"
+		return rwRole(InnerMutex, mutexSema)
 	case calls(tr, "sync.(*Once).doSlow"):
-		on.Addr, on.Type = ptr(mutex-onceMutex), "sync.Once"
-		on.Note = "another goroutine is executing the function of the Once"
+		role := semaRole{ref(Mutex, Lock), mutexSema + onceMutex}
+		role.Part = OnceMutex
+		return role
 	}
+	return semaRole{ref(Mutex, Lock), mutexSema}
 }
 
-// semacquireOn names what a bare semaphore belongs to, by the function that
+// semacquireRole tells what a bare semaphore belongs to, by the function that
 // waits on it.
-func semacquireOn(on *On, sema mem.Addr, tr stack.Trace) {
-	on.Addr, on.Type = ptr(sema), "uint32"
+func semacquireRole(tr *stack.Trace, row *Row) semaRole {
+	fd := func(part Part, off mem.Addr) semaRole {
+		role := semaRole{row.ref, off}
+		role.Part = part
+		return role
+	}
 	switch {
 	case calls(tr, "sync.(*Mutex).lockSlow"), calls(tr, "internal/sync.(*Mutex).lockSlow"):
-		on.Kind, on.Op = Mutex, Lock
-		mutexOn(on, sema, tr)
+		return mutexRole(tr)
 	case calls(tr, "sync.(*RWMutex).RLock"):
-		on.Kind, on.Op, on.Type, on.Addr = RWMutex, RLock, "sync.RWMutex", ptr(sema-rwReaderSem)
+		return rwRole(ReaderSem, rwReaderSem)
 	case calls(tr, "sync.(*RWMutex).Lock"):
-		on.Kind, on.Op, on.Type, on.Addr = RWMutex, Lock, "sync.RWMutex", ptr(sema-rwWriterSem)
+		return rwRole(WriterSem, rwWriterSem)
 	case calls(tr, "sync.(*WaitGroup).Wait"):
-		on.Kind, on.Op, on.Type, on.Addr = WaitGroup, Wait, "sync.WaitGroup", ptr(sema-waitGroupSema)
+		return semaRole{ref(WaitGroup, Wait), waitGroupSema}
 	case calls(tr, "internal/poll.(*fdMutex).rwlock"):
-		on.Note = "the read or write lock of a file descriptor (internal/poll.fdMutex): another goroutine is reading or writing it"
+		if calls(tr, "internal/poll.(*FD).writeLock") {
+			return fd(FDWrite, fdWriteSema)
+		}
+		return fd(FDRead, fdReadSema)
 	case calls(tr, "internal/poll.(*FD).Close"):
-		on.Note = "Close of a file descriptor: another goroutine still uses it"
+		return fd(FDClose, fdCloseSema)
 	}
+	return semaRole{row.ref, 0}
 }
 
 // findCond answers for sync.Cond.Wait. Since Go 1.26 g.waiting leads to the
 // notifyList; before, it is searched for on the stack.
-func findCond(r *Resolver, g *rt.G, row *Row) []On {
-	on := On{Kind: Cond, Op: Wait, Type: "sync.Cond"}
+func findCond(r *Resolver, s *subject, row *Row, dst []Ref) []Ref {
+	found := row.ref
 	list := mem.Addr(0)
-	if sudogs, err := r.rt.WaitingSudogs(g); err == nil && len(sudogs) == 1 && sudogs[0].C == 0 {
-		list, on.Sudog = sudogs[0].Elem, sudogs[0].Addr
+	var sg rt.Sudog
+	if s.Waiting != 0 {
+		if err := r.rt.LoadSudog(s.Waiting, &sg); err == nil && sg.G == s.Addr && sg.C == 0 {
+			list, found.Sudog = sg.Elem, sg.Addr
+		}
 	}
 	if list == 0 {
-		list, on.Sudog = r.notifyListOnStack(g)
+		list, found.Sudog = r.notifyListOnStack(s)
 	}
 	if list == 0 {
-		on.Note = "its notifyList was not found: it is about to park, or has just been woken"
-		return []On{on}
+		s.note = "its notifyList was not found: it is about to park, or has just been woken"
+		return append(dst, found)
 	}
-	cond, ok := r.rt.CondOfNotifyList(list)
-	on.Addr = ptr(cond)
-	if !ok {
-		on.Addr, on.Type = ptr(list), "sync.notifyList"
-		on.Note = "no sync.Cond around the notifyList"
-	}
-	return []On{on}
+	found.Addr, _ = r.rt.CondOfNotifyList(list)
+	return append(dst, found)
 }
 
-// notifyListOnStack searches g's stack for the address of a notifyList in
-// which g stands.
-func (r *Resolver) notifyListOnStack(g *rt.G) (list, sudog mem.Addr) {
-	r.scanStack(g, "runtime.notifyListWait", 3, func(w mem.Addr) bool {
-		waiters, _ := r.rt.NotifyListWaiters(w)
-		for i := range waiters {
-			if waiters[i].G == g.Addr {
-				list, sudog = w, waiters[i].Addr
-				return false
-			}
+// notifyListOnStack searches a stack for the address of a notifyList in which
+// its goroutine stands.
+func (r *Resolver) notifyListOnStack(s *subject) (list, sudog mem.Addr) {
+	r.scanStack(s, &r.hints.cond, "runtime.notifyListWait", 3, func(w mem.Addr) bool {
+		sudog = r.placeIn(w, s.Addr)
+		if sudog == 0 {
+			return false
 		}
+		list = w
 		return true
 	})
 	return list, sudog

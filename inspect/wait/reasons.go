@@ -13,6 +13,8 @@ type Row struct {
 	// find completes the answer from the runtime's structures; nil where
 	// the reason says all.
 	find finder
+	// ref is a Ref of the row's kind and operation.
+	ref Ref
 }
 
 // Rows returns every wait reason that rtdbg knows. A reason that a runtime has

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"rtdbg/inspect/mem"
 	"rtdbg/inspect/rt"
@@ -25,21 +26,23 @@ type Resolver struct {
 	nowNS    int64
 	nowKnown bool
 	rows     map[string]*Row
+	// byNumber are the rows by the number of the reason in this runtime, nil
+	// for one that is not known.
+	byNumber []*Row
 
-	sema lazy[map[mem.Addr]semaPlace]
+	sema lazy[*semaIndex]
 	runq lazy[map[mem.Addr]QueuePlace]
 	// timers are the timers in the heaps that send to channels, by channel.
 	timers lazy[map[mem.Addr]rt.Timer]
 	// funcName names the function that a function value calls.
 	funcName func(fn mem.Addr) string
-	dirMu    sync.Mutex
-	dirs     map[mem.Addr]map[mem.Addr]Op
-}
-
-// semaPlace is a goroutine's place in the semaphore table.
-type semaPlace struct {
-	addr  mem.Addr
-	sudog mem.Addr
+	dirs     directions
+	roles    sync.Map // *stack.Stack → *stackRole
+	lastRole atomic.Pointer[stackRole]
+	conds    condLists
+	contexts contexts
+	subjects sync.Pool // of *subject
+	hints    hints
 }
 
 // lazy is a value that is computed once, with its error.
@@ -54,8 +57,9 @@ func (l *lazy[T]) get(f func() (T, error)) (T, error) {
 	return l.v, l.err
 }
 
-// finder completes the answer of a row for one goroutine.
-type finder func(r *Resolver, g *rt.G, row *Row) []On
+// finder appends to dst what a goroutine whose reason is that of the row waits
+// on. It must not allocate but for dst.
+type finder func(r *Resolver, s *subject, row *Row, dst []Ref) []Ref
 
 // Input is what a Resolver works on.
 type Input struct {
@@ -72,10 +76,14 @@ type Input struct {
 // NewResolver returns a Resolver for one stopped instant.
 func NewResolver(in Input) *Resolver {
 	res := &Resolver{rt: in.RT, stacks: in.Stacks, funcName: in.FuncName, nowNS: in.NowNS, nowKnown: in.NowKnown,
-		rows: make(map[string]*Row), dirs: make(map[mem.Addr]map[mem.Addr]Op)}
+		rows: make(map[string]*Row)}
 	rows := Rows()
 	for i := range rows {
+		rows[i].ref = ref(rows[i].Kind, rows[i].Op)
 		res.rows[rows[i].Reason] = &rows[i]
+	}
+	for _, reason := range in.RT.WaitReasons() {
+		res.byNumber = append(res.byNumber, res.rows[reason])
 	}
 	return res
 }
@@ -83,22 +91,18 @@ func NewResolver(in Input) *Resolver {
 // Row returns the row of g's wait reason; ok is false if g is not waiting or
 // its reason is unknown.
 func (r *Resolver) Row(g *rt.G) (row Row, ok bool) {
-	if s := r.rt.Status(g); s != rt.Waiting && s != rt.Leaked {
-		return Row{}, false
+	if p := r.row(g); p != nil {
+		return *p, true
 	}
-	p := r.rows[r.rt.WaitReason(g)]
-	if p == nil {
-		return Row{}, false
-	}
-	return *p, true
+	return Row{}, false
 }
 
 // Class returns who ends the wait of g: Executing for a goroutine that is on
 // a thread whatever its status says.
 func (r *Resolver) Class(g *rt.G) Class {
-	row, ok := r.Row(g)
+	row := r.row(g)
 	switch {
-	case !ok, g.M != 0:
+	case row == nil, g.M != 0:
 		return Executing
 	case row.Class == ByGoroutine && row.Kind == Chan && g.Waiting == 0:
 		return ByNobody // a select of nil channels only
@@ -123,18 +127,25 @@ func (r *Resolver) On(g *rt.G) []On {
 }
 
 func (r *Resolver) waiting(g *rt.G) []On {
-	reason := r.rt.WaitReason(g)
-	row := r.rows[reason]
-	if row == nil {
-		return []On{{Kind: Runtime, Op: Wait, Note: fmt.Sprintf("wait reason %q is not known to rtdbg", reason)}}
-	}
-	if g.M != 0 {
+	row := r.row(g)
+	switch {
+	case row == nil:
+		return []On{{Kind: Runtime, Op: Wait, Note: fmt.Sprintf("wait reason %q is not known to rtdbg", r.rt.WaitReason(g))}}
+	case g.M != 0:
 		return []On{{Kind: row.Kind, Op: row.Op, Note: "executing on the system stack: " + row.Who}}
-	}
-	if row.find == nil {
+	case row.find == nil:
 		return []On{{Kind: row.Kind, Op: row.Op, Note: "ended by " + row.Who}}
 	}
-	return row.find(r, g, row)
+	s := subject{G: g, r: r}
+	var few [4]Ref
+	var list []On
+	for _, ref := range row.find(r, &s, row, few[:0]) {
+		list = append(list, r.describe(&s, row, ref))
+	}
+	if row.Kind == Chan {
+		list = r.wholeSelect(&s, list)
+	}
+	return list
 }
 
 // syscall answers for a goroutine in a system call or in C.

@@ -17,7 +17,7 @@ const module = "rtdbg/"
 
 // lower are the packages that know bytes, layouts and code, but not the
 // runtime's structures.
-var lower = []string{"inspect/arch", "inspect/exe", "inspect/mem", "inspect/layout", "inspect/pcln"}
+var lower = []string{"inspect/arch", "inspect/exe", "inspect/mem", "inspect/layout", "inspect/pcln", "inspect/code"}
 
 // middle are those on top of them that know the runtime's structures, each
 // for one question, and the session with Delve.
@@ -37,12 +37,13 @@ var arrows = map[string][]string{
 	"inspect/mem":    {"inspect/arch", "inspect/exe"},
 	"inspect/layout": {"inspect/arch", "inspect/mem"},
 	"inspect/pcln":   {"inspect/arch", "inspect/mem"},
+	"inspect/code":   {"inspect/arch", "inspect/mem", "inspect/pcln"},
 	"inspect/stack":  lower,
 	"inspect/rt":     {"inspect/arch", "inspect/mem", "inspect/layout"},
 	"inspect/locate": append([]string{"inspect/rt"}, lower...),
 	"inspect/wait":   {"inspect/arch", "inspect/mem", "inspect/rt", "inspect/stack"},
 	"inspect/heap":   {"inspect/arch", "inspect/mem", "inspect/layout", "inspect/rt"},
-	"inspect/wake":   {"inspect/mem", "inspect/rt", "inspect/stack", "inspect/wait", "inspect/heap"},
+	"inspect/wake":   {"inspect/mem", "inspect/rt", "inspect/stack", "inspect/code", "inspect/wait", "inspect/heap"},
 	"inspect/delve":  {"inspect/arch", "inspect/exe", "inspect/mem"},
 	"inspect/render": nil,
 	"inspect":        slices.Concat(lower, middle),

@@ -1,0 +1,281 @@
+package inspect_test
+
+import (
+	"cmp"
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/exp/trace"
+
+	"rtdbg/inspect"
+	"rtdbg/inspect/internal/target"
+	"rtdbg/inspect/rt"
+	"rtdbg/inspect/wake"
+)
+
+// missesFile is where the wakes that were not foreseen are written, one block
+// for each: go test ./inspect -run RealWaker -misses FILE
+var missesFile = flag.String("misses", "", "append the wakes whose waker was not among the first two named to this `file`")
+
+// tracedReleases are the versions whose execution traces can be read, from the
+// first with the trace's present format; fewTraced are those of the short
+// matrix.
+var (
+	tracedReleases = []string{"go1.22.12", "go1.23.12", "go1.24.13", "go1.25.12", "go1.26.8", "go1.27.3"}
+	fewTraced      = []string{"go1.22.12", "go1.27.3"}
+)
+
+// coresOfTrace is how many instants of one run are looked at.
+const coresOfTrace = 4
+
+// The least that must hold, in percent of the wakes, and the most entries that
+// an answer names in the median.
+const (
+	leastNamed     = 99
+	leastFirstTwo  = 85
+	mostEntries    = 3
+	mostDisagree   = 1 // percent of the goroutines of a core
+	fewestOfAWaker = 100
+)
+
+// Who in fact woke a goroutine, by the execution trace, is among those that
+// were named when it was parked, and mostly the first or second of them.
+func TestTheRealWakerIsNamed(t *testing.T) {
+	versions := fewTraced
+	if full() {
+		versions = tracedReleases
+	}
+	for _, version := range versions {
+		t.Run(version, func(t *testing.T) {
+			parallel(t)
+			checkWakes(t, target.Spec{Program: "wakes", Go: version})
+		})
+	}
+}
+
+func checkWakes(t *testing.T, spec target.Spec) {
+	c := target.TakeTraced(t, spec, target.Options{}, coresOfTrace)
+	h, err := readHistory(c.Trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []foretold
+	for _, core := range c.Cores {
+		all = append(all, foretellings(t, h, open(t, &target.Capture{Exe: c.Exe, Core: core}))...)
+	}
+	total := tally(all)
+	t.Logf("%s\n%s", spec.Go, tableOf(all))
+	writeMisses(t, spec.Go, all)
+	for _, f := range all {
+		if f.proven != "" {
+			t.Errorf("proven but wrong: %s", f.proven)
+		}
+	}
+	sound := total.of(existing)
+	if sound.wakes < fewestOfAWaker {
+		t.Errorf("only %d wakes by goroutines", sound.wakes)
+	}
+	for name, f := range map[string]figures{"all": total.all(), "by goroutines": sound} {
+		if f.percent(f.named) < leastNamed {
+			t.Errorf("%s: the waker is named in %.1f %% of %d wakes, want %d %%", name, f.percent(f.named), f.wakes, leastNamed)
+		}
+		if f.percent(f.firstTwo) < leastFirstTwo {
+			t.Errorf("%s: the waker is first or second in %.1f %% of %d wakes, want %d %%", name, f.percent(f.firstTwo), f.wakes, leastFirstTwo)
+		}
+		if f.median() > mostEntries {
+			t.Errorf("%s: %d entries in the median, want at most %d", name, f.median(), mostEntries)
+		}
+	}
+}
+
+// origin is what kind of waker woke a goroutine.
+type origin int
+
+const (
+	// existing: a goroutine that was there at the instant.
+	existing origin = iota
+	// newborn: a goroutine that was created later; what counts is its nearest
+	// ancestor that was there.
+	newborn
+	// outside: no goroutine of the program.
+	outside
+)
+
+// foretold is one wake, and what was said of it before.
+type foretold struct {
+	goid   uint64
+	shape  string
+	answer wake.Answer
+	wake   change
+	origin origin
+	// waker is the goroutine that is to be named, nobody for one outside.
+	waker uint64
+	// entry is the index of the waker's entry, -1 where it is not named.
+	entry int
+	// proven says which proven entry the wake contradicts.
+	proven string
+	// stack and wakerStack are where the two stood at the instant.
+	stack, wakerStack []string
+}
+
+// foretellings compares what p says of its parked goroutines with what became
+// of them. Those that are not woken before the trace ends are left out, and the
+// runtime's own.
+func foretellings(t *testing.T, h *history, p *inspect.Process) []foretold {
+	t.Helper()
+	gs := goroutines(t, p)
+	at, differ := h.instant(gs)
+	if differ < 0 || differ*100 > mostDisagree*len(gs) {
+		t.Fatalf("the instant of the core is not in the trace: at the best of it %d of %d goroutines are in another state", differ, len(gs))
+	}
+	system := make(map[uint64]bool)
+	stacks := make(map[uint64]*inspect.Goroutine)
+	var parked []*inspect.Goroutine
+	for _, g := range gs {
+		if g.Dead() {
+			continue
+		}
+		system[g.Goid], stacks[g.Goid] = g.System(), g
+		if g.Status() == rt.Waiting && !g.System() {
+			parked = append(parked, g)
+		}
+	}
+	answers, err := p.Wakers(context.Background(), parked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []foretold
+	for i, g := range parked {
+		c, ok := h.woken(g.Goid, at)
+		if !ok {
+			continue
+		}
+		f := foretold{goid: g.Goid, shape: shapeOf(g), answer: answers[i], wake: c, stack: stackOf(g)}
+		f.origin, f.waker = h.origin(c, at, g.WaitReason(), system)
+		f.entry = slices.IndexFunc(f.answer.Wakers, f.names)
+		f.proven = f.contradicts()
+		if w := stacks[f.waker]; w != nil {
+			f.wakerStack = append([]string{string(w.Status()) + " " + w.WaitReason()}, stackOf(w)...)
+		}
+		list = append(list, f)
+	}
+	return list
+}
+
+// origin says which kind of waker a wake had, and who is to be named for it.
+func (h *history) origin(c change, at trace.Time, reason string, system map[uint64]bool) (origin, uint64) {
+	switch {
+	case c.by == nobody, system[c.by]:
+		return outside, nobody
+	case reason == "IO wait" && !calls(c.stack, "internal/poll.runtime_pollUnblock", "internal/poll.runtime_pollSetDeadline"):
+		// A goroutine that restarts the world polls the network on the way.
+		return outside, nobody
+	case calls(c.stack, "os/signal.process"):
+		return outside, nobody
+	case calls(c.stack, "runtime.gcStart", "runtime.gcMarkDone", "runtime.gcParkAssist", "runtime.gcAssistAlloc"):
+		// Whoever happens to allocate starts and ends a collection.
+		return outside, nobody
+	case h.state(c.by, at) != trace.GoNotExist:
+		return existing, c.by
+	}
+	return newborn, h.ancestor(c.by, at)
+}
+
+// names reports whether an entry names the waker.
+func (f *foretold) names(w wake.Waker) bool {
+	if f.waker == nobody {
+		return w.By != wake.Goroutine
+	}
+	return w.By == wake.Goroutine && (w.Goid == f.waker || slices.Contains(w.Goids, f.waker))
+}
+
+// contradicts returns the evidence of a proven entry that the wake shows to be
+// wrong: a single goroutine is said to be the one, and another did it.
+func (f *foretold) contradicts() string {
+	if f.origin != existing {
+		return ""
+	}
+	for _, w := range f.answer.Wakers {
+		if w.Certainty == wake.Proven && w.By == wake.Goroutine && !f.names(w) && !ends(w.How) {
+			return fmt.Sprintf("goroutine %d (%s) is said to be woken by %d: %q; goroutine %d did it, at %v",
+				f.goid, f.answer.WaitReason, w.Goid, w.Evidence, f.waker, frames(f.wake.stack))
+		}
+	}
+	return ""
+}
+
+// ends reports whether a proven way to be woken leaves room for others.
+func ends(how string) bool { return how == "close" || how == "cancel" }
+
+// shapeOf returns the small program of the target that a goroutine belongs to.
+func shapeOf(g *inspect.Goroutine) string {
+	labels, err := g.Labels()
+	if err != nil || labels["shape"] == "" {
+		return "-"
+	}
+	return labels["shape"]
+}
+
+func stackOf(g *inspect.Goroutine) []string {
+	fs, _ := g.Frames()
+	var list []string
+	for _, f := range fs {
+		name := f.Func[strings.LastIndexByte(f.Func, '/')+1:]
+		if !strings.HasPrefix(name, "runtime.") {
+			list = append(list, fmt.Sprintf("%s:%d", name, f.Line.Line))
+		}
+	}
+	return list
+}
+
+// writeMisses appends to the file of the flag what was not foretold.
+func writeMisses(t *testing.T, version string, all []foretold) {
+	if *missesFile == "" {
+		return
+	}
+	out, err := os.OpenFile(*missesFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	misses := slices.Clone(all)
+	slices.SortStableFunc(misses, func(a, b foretold) int {
+		return cmp.Or(cmp.Compare(a.entry, b.entry), strings.Compare(a.shape, b.shape))
+	})
+	for _, f := range misses {
+		if f.entry < 0 || f.entry > 1 {
+			fmt.Fprintf(out, "%s %s\n", version, f.report())
+		}
+	}
+}
+
+// report tells all of a wake that was not foretold.
+func (f *foretold) report() string {
+	var b strings.Builder
+	where := "NOT NAMED"
+	if f.entry >= 0 {
+		where = fmt.Sprintf("entry %d", f.entry+1)
+	}
+	fmt.Fprintf(&b, "%s: goroutine %d [%s] %s: %s, %s of %d entries\n", f.shape, f.goid, f.answer.WaitReason,
+		[]string{"woken by", "woken by a descendant of", "woken from outside"}[f.origin], wakerName(f.waker), where, len(f.answer.Wakers))
+	fmt.Fprintf(&b, "   stack:       %s\n", strings.Join(f.stack, " < "))
+	fmt.Fprintf(&b, "   waker was:   %s\n", strings.Join(f.wakerStack, " < "))
+	fmt.Fprintf(&b, "   it woke at:  %s\n", strings.Join(frames(f.wake.stack), " < "))
+	fmt.Fprintf(&b, "   verdict %s; note %q\n", f.answer.Verdict, f.answer.Note)
+	for _, w := range f.answer.Wakers[:min(6, len(f.answer.Wakers))] {
+		fmt.Fprintf(&b, "   named: %s %d %v ×%d %s %s %q\n", w.By, w.Goid, w.Goids, w.Count, w.How, w.Certainty, w.Evidence)
+	}
+	return b.String()
+}
+
+func wakerName(id uint64) string {
+	if id == nobody {
+		return "no goroutine"
+	}
+	return fmt.Sprintf("goroutine %d", id)
+}

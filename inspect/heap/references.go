@@ -1,0 +1,160 @@
+package heap
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"rtdbg/inspect/mem"
+)
+
+// Reference is a word that points into an object.
+type Reference struct {
+	// At is the address of the word, Value what it holds.
+	At, Value mem.Addr
+}
+
+// References finds the words of the heap, and of package-level variables, that
+// point into the objects of a set: variables first, then in order of addresses.
+// Objects in skip, free slots and objects without pointers are not looked into;
+// accept, if it is not nil, can refuse a value on a closer look. At most limit
+// references are returned; more says that there were more. The heap is read
+// once, in order of addresses, on all processors. bad counts the spans that
+// could not be read.
+func (h *Heap) References(ctx context.Context, targets, skip *Set, accept func(v mem.Addr) bool, limit int) (refs []Reference, more bool, bad int, err error) {
+	regions := h.regions()
+	found := make([][]Reference, len(regions))
+	var next, unread, total atomic.Int64
+	var wg sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				i := int(next.Add(1)) - 1
+				if i >= len(regions) || total.Load() > int64(limit) {
+					return
+				}
+				s := search{h: h, ctx: ctx, targets: targets, skip: skip, accept: accept}
+				if s.region(regions[i]) != nil {
+					unread.Add(1)
+				}
+				found[i] = s.refs
+				total.Add(int64(len(s.refs)))
+			}
+		})
+	}
+	wg.Wait()
+	for _, list := range found {
+		refs = append(refs, list...)
+	}
+	if len(refs) > limit {
+		refs, more = refs[:limit], true
+	}
+	return refs, more, int(unread.Load()), ctx.Err()
+}
+
+// region is a piece of memory that is searched at once: spans from first up to
+// last, or, where these are equal, variables.
+type region struct {
+	first, last int
+	vars        mem.Range
+}
+
+// regionSize is how many bytes of spans make one region, at least.
+const regionSize = 4 << 20
+
+// regions cuts the package-level variables and the heap into pieces, the heap
+// in order of addresses.
+func (h *Heap) regions() []region {
+	var list []region
+	for i := range h.rt.Modules {
+		for _, v := range h.rt.Modules[i].PointerVariables() {
+			list = append(list, region{vars: v})
+		}
+	}
+	for i := 0; i < len(h.spans); {
+		r := region{first: i}
+		for n := uint64(0); i < len(h.spans) && n < regionSize; i++ {
+			n += h.spans[i].NPages * pageSize
+		}
+		r.last = i
+		list = append(list, r)
+	}
+	return list
+}
+
+// search is the state of one worker of References in one region.
+type search struct {
+	h             *Heap
+	ctx           context.Context
+	targets, skip *Set
+	accept        func(mem.Addr) bool
+	refs          []Reference
+}
+
+func (s *search) region(r region) error {
+	if r.first == r.last {
+		return s.h.words(s.ctx, r.vars.Start, r.vars.End, s.word)
+	}
+	var failed error
+	for i := r.first; i < r.last; i++ {
+		sp := &s.h.spans[i]
+		if sp.noScan() {
+			continue
+		}
+		if err := s.span(i, sp); err != nil && failed == nil {
+			failed = err
+		}
+	}
+	return failed
+}
+
+// span searches the allocated objects of one span.
+func (s *search) span(i int, sp *span) error {
+	n := min(sp.slots(), sp.NElems)
+	if n <= 1 && sp.ElemSize >= chunk {
+		// One large object.
+		if s.skip.has(s.skip.first[i]) || s.h.free(sp, 0) {
+			return nil
+		}
+		return s.h.words(s.ctx, sp.Start, sp.Limit, s.word)
+	}
+	var allocated []byte
+	if sp.AllocBits != 0 && sp.FreeIndex < n {
+		if b, err := s.h.rt.Mem.View(sp.AllocBits, int(n+7)/8); err == nil {
+			allocated = b
+		}
+	}
+	b, err := s.h.rt.Mem.View(sp.Start, int(n*sp.ElemSize))
+	if err != nil {
+		return err
+	}
+	skips := s.skip.some[i] != 0
+	for slot := range n {
+		if slot >= sp.FreeIndex && allocated != nil && allocated[slot/8]&(1<<(slot%8)) == 0 {
+			continue
+		}
+		if skips && s.skip.has(s.skip.first[i]+slot) {
+			continue
+		}
+		s.object(sp.Start+mem.Addr(slot*sp.ElemSize), b[slot*sp.ElemSize:(slot+1)*sp.ElemSize])
+	}
+	return nil
+}
+
+// object searches the words of one object.
+func (s *search) object(at mem.Addr, b []byte) {
+	o := s.h.rt.Arch.Order
+	lo, size := uint64(s.h.lo), uint64(s.h.hi-s.h.lo)
+	for i := 0; i+8 <= len(b); i += 8 {
+		if v := o.Uint64(b[i:]); v-lo < size {
+			s.word(at+mem.Addr(i), mem.Addr(v))
+		}
+	}
+}
+
+func (s *search) word(at, v mem.Addr) {
+	if s.targets.Has(v) && (s.accept == nil || s.accept(v)) {
+		s.refs = append(s.refs, Reference{At: at, Value: v})
+	}
+}
