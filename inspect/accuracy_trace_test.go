@@ -127,8 +127,8 @@ func (h *history) woken(id uint64, t trace.Time) (c change, ok bool) {
 	}
 	for _, c := range h.changes[id][n:] {
 		switch {
-		case c.from == trace.GoUndetermined:
-			// The state is told again at the start of each generation.
+		case c.to == trace.GoWaiting:
+			// The state is told again in each part of the trace.
 		case c.to == trace.GoRunnable:
 			return c, true
 		default:

@@ -58,6 +58,9 @@ func MeasureWork(tb testing.TB, exe, core string, ask func(*Process) error) Work
 		tb.Fatal(err)
 	}
 	defer p.Close()
+	// It may search a bounded part of the memory, once and whatever the number
+	// of goroutines.
+	p.now()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	from := Work{Read: c.bytes.Load(), Reads: c.reads.Load()}

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"rtdbg/inspect/arch"
+	"rtdbg/inspect/code"
 	"rtdbg/inspect/delve"
 	"rtdbg/inspect/exe"
 	"rtdbg/inspect/heap"
@@ -101,6 +102,8 @@ type Process struct {
 	countMu sync.Mutex
 	count   rt.Counts
 
+	codeOnce     sync.Once
+	program      *code.Program // nil where its instructions are not understood
 	resolverOnce sync.Once
 	resolver     *wait.Resolver
 	heapOnce     sync.Once
@@ -178,7 +181,7 @@ func (p *Process) unwinder(f func(u *stack.Unwinder)) {
 // Wait returns the resolver of what goroutines wait on.
 func (p *Process) wait() *wait.Resolver {
 	p.resolverOnce.Do(func() {
-		p.resolver = wait.NewResolver(wait.Input{RT: p.RT, Stacks: tracer{p}, FuncName: p.funcValueName, NowNS: p.Now().NS, NowKnown: p.Now().Known})
+		p.resolver = wait.NewResolver(p.waitInput())
 	})
 	return p.resolver
 }

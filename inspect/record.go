@@ -1,6 +1,8 @@
 package inspect
 
 import (
+	"iter"
+
 	"rtdbg/inspect/mem"
 	"rtdbg/inspect/rt"
 	"rtdbg/inspect/stack"
@@ -41,6 +43,24 @@ type GoroutineRecord struct {
 
 // Record returns all that is known of the goroutine.
 func (g *Goroutine) Record() GoroutineRecord {
+	r := g.Head()
+	for f := range g.p.FrameRecords(g.Trace()) {
+		r.Frames = append(r.Frames, f)
+	}
+	return r
+}
+
+// FrameRecords yields the frames of a stack, innermost first.
+func (p *Process) FrameRecords(t stack.Trace) iter.Seq[FrameRecord] {
+	return func(yield func(FrameRecord) bool) {
+		t.Each(func(f *stack.Frame) bool {
+			return yield(FrameRecord{Func: p.printed(f.Func), File: f.File, Line: f.Line.Line, PC: f.PC, SP: f.SP, Inlined: f.Inlined})
+		})
+	}
+}
+
+// Head returns all that is known of the goroutine but its frames.
+func (g *Goroutine) Head() GoroutineRecord {
 	r := GoroutineRecord{
 		Goid: g.Goid, Addr: g.Addr, Status: g.Status(), WaitNS: g.WaitNS(),
 		LockedToThread: g.LockedM != 0, System: g.System(),
@@ -56,12 +76,7 @@ func (g *Goroutine) Record() GoroutineRecord {
 	if labels, err := g.Labels(); err == nil {
 		r.Labels = labels
 	}
-	frames, err := g.Frames()
-	for i := range frames {
-		f := &frames[i]
-		r.Frames = append(r.Frames, FrameRecord{Func: g.p.printed(f.Func), File: f.File, Line: f.Line.Line, PC: f.PC, SP: f.SP, Inlined: f.Inlined})
-	}
-	if err != nil && !g.Dead() {
+	if err := g.Trace().Err; err != nil && !g.Dead() {
 		r.FramesError = err.Error()
 	}
 	return r

@@ -3,6 +3,8 @@ package inspect
 import (
 	"context"
 
+	"rtdbg/inspect/code"
+	"rtdbg/inspect/heap"
 	"rtdbg/inspect/mem"
 	"rtdbg/inspect/stack"
 	"rtdbg/inspect/wake"
@@ -36,14 +38,38 @@ func (p *Process) analysis(ctx context.Context) (*wake.Analyzer, error) {
 		return p.analyzer, nil
 	}
 	h, herr := p.spans(ctx)
-	a, err := wake.New(ctx, wake.Input{
+	in := wake.Input{
 		RT: p.RT, Stacks: roots{p}, Wait: p.wait(), Heap: h, HeapErr: herr, Gs: p.rawGs, Unreadable: p.unreadable,
-	})
+		Code: p.code(),
+	}
+	if v, ok := p.variables(); ok {
+		in.Variables = v
+	}
+	a, err := wake.New(ctx, in)
 	if err != nil {
 		return nil, err
 	}
 	p.analyzer = a
 	return a, nil
+}
+
+// code returns what is known of the program's code, nil for an architecture
+// whose instructions are not understood.
+func (p *Process) code() *code.Program {
+	p.codeOnce.Do(func() {
+		var data []mem.Range
+		for i := range p.RT.Modules {
+			m := &p.RT.Modules[i]
+			data = append(data, mem.Range{Start: m.NoPtrData, End: m.ENoPtrBSS})
+		}
+		c, err := code.New(p.Mem, p.arch, p.pcln, data)
+		if err != nil {
+			p.opts.verbosef("%v", err)
+			return
+		}
+		p.program = c
+	})
+	return p.program
 }
 
 // funcValueName names the function that a function value calls, "" if it is
@@ -62,41 +88,75 @@ func (p *Process) funcValueName(fn mem.Addr) string {
 // roots gives the wake analysis what it needs of stacks.
 type roots struct{ p *Process }
 
-// Pointers visits the live pointers on the stack of goroutine number i.
-func (r roots) Pointers(i int, visit func(frame int, value mem.Addr, exact bool)) error {
-	g := r.p.gs[i]
-	t := g.Trace()
-	var err error
-	r.p.unwinder(func(u *stack.Unwinder) {
-		err = u.Pointers(t, g.StackHi, r.p.RT.StackRoots(g.G), func(ptr stack.Pointer) {
-			visit(ptr.Frame, ptr.Value, ptr.Kind != stack.Conservative)
-		})
+// Workers is how many workers Each has.
+func (roots) Workers() int { return stackWorkers() }
+
+// Each visits the stacks of all goroutines.
+func (r roots) Each(ctx context.Context, visit func(worker int, s *wake.Stack)) error {
+	stacks := make([]wake.Stack, stackWorkers())
+	return r.p.eachStack(ctx, func(w int, s *liveStack) {
+		stacks[w] = wake.Stack{Index: s.Index, Trace: &s.Trace, Live: s.Live, Err: s.Err}
+		visit(w, &stacks[w])
 	})
-	if regs, ok := r.p.running(g.G); ok {
-		for _, w := range regs.General {
-			if w != 0 {
-				visit(0, mem.Addr(w), false)
-			}
-		}
-	}
-	if t.Err != nil {
-		return t.Err
-	}
-	return err
 }
 
 // Func names the function of a physical frame, and its number when inlined
 // functions count too.
-func (r roots) Func(i, frame int) (name string, shown int) {
-	frames := r.p.gs[i].Trace().Stack.Frames
-	if frame < 0 || frame >= len(frames) {
+func (r roots) Func(s *stack.Stack, frame int) (name string, shown int) {
+	if frame < 0 || frame >= len(s.Frames) {
 		return "", frame
 	}
 	for j := range frame + 1 {
-		shown += len(frames[j].Lines())
+		shown += len(s.Frames[j].Lines())
 	}
-	return r.p.printed(frames[frame].Func.Name), shown - 1
+	return r.p.printed(s.Frames[frame].Func.Name), shown - 1
 }
 
-// Shape identifies the stack of goroutine number i.
-func (r roots) Shape(i int) any { return r.p.gs[i].Trace().Stack }
+// System reports whether goroutine number i is the runtime's own.
+func (r roots) System(i int) bool { return r.p.gs[i].System() }
+
+// MayStart reports whether a timer will start a function of the program, or
+// threads that are not Go's may call into it.
+func (r roots) MayStart() bool {
+	ps, err := r.p.RT.AllPs()
+	if err != nil {
+		return true
+	}
+	timers, err := r.p.RT.Timers(ps)
+	if err != nil {
+		return true
+	}
+	for i := range timers {
+		if t := &timers[i]; t.When != 0 && r.p.funcValueName(t.F) == "time.goFunc" {
+			return true
+		}
+	}
+	ms, err := r.p.RT.AllMs()
+	return err != nil || len(r.p.threads) > len(ms)
+}
+
+// variables are the package-level variables of the executable's symbol table.
+type variables struct {
+	p *Process
+	// bias is the difference between the target's addresses and the file's.
+	bias uint64
+}
+
+// variables returns them; ok is false for a stripped executable.
+func (p *Process) variables() (v variables, ok bool) {
+	if p.exe == nil || len(p.RT.Modules) == 0 {
+		return v, false
+	}
+	text, _, ok := p.exe.Symbol("runtime.text")
+	return variables{p, uint64(p.RT.Modules[0].Text) - text}, ok
+}
+
+// Variable returns the variable around a.
+func (v variables) Variable(a mem.Addr) (name string, x heap.Extent, ok bool) {
+	name, addr, size, ok := v.p.exe.SymbolAround(uint64(a) - v.bias)
+	if !ok || !v.p.RT.InData(a) {
+		return "", heap.Extent{}, false
+	}
+	at := mem.Addr(addr + v.bias)
+	return name, heap.Extent{Start: at, End: at + mem.Addr(size)}, true
+}

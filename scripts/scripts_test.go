@@ -49,6 +49,10 @@ func cases() []golden {
 		{name: "wakers", script: "wakers", split: heads},
 		{name: "wakers-one", script: "wakers", args: []string{"{closer}"}, split: whole},
 		{name: "runq", script: "runq", split: lines, all: true},
+		{name: "sched", script: "sched", split: lines, all: true},
+		{name: "buckets", script: "buckets", split: paragraphs},
+		{name: "buckets-top", script: "buckets", args: []string{"by=top"}, split: paragraphs},
+		{name: "buckets-state", script: "buckets", args: []string{"state", "min=3"}, split: paragraphs},
 		{name: "why", script: "why", split: paragraphs},
 		{name: "dump", script: "dump", args: []string{"all"}, split: paragraphs},
 		{name: "dump-system", script: "dump", args: []string{"system"}, split: paragraphs},
@@ -195,7 +199,7 @@ var (
 	goroot   = regexp.MustCompile(`[^ \t"]*/src/(runtime|sync|internal|os|syscall)/`)
 	testdata = regexp.MustCompile(`[^ \t"]*/testdata/`)
 	waited   = regexp.MustCompile(`, ([0-9.]+(h|m|s|ms|µs|ns))+\]`)
-	waitedNS = regexp.MustCompile(`"wait_ns":[0-9]+`)
+	waitedNS = regexp.MustCompile(`wait_ns":[0-9]+|("waits_known"):[0-9]+`)
 	spoken   = regexp.MustCompile(`\bgoroutine [0-9]+|\bids [0-9 ]+|\([0-9 ]+\)|"goid":[0-9]+|"goids":\[[0-9,]+\]`)
 	number   = regexp.MustCompile(`[0-9]+`)
 	blanks   = regexp.MustCompile(`([^ \n])  +`)
@@ -204,6 +208,8 @@ var (
 	anyStatus = regexp.MustCompile(`\b(idle|running|syscall|gcstop|dead)\b`)
 	anyNumber = regexp.MustCompile(`\b(no|null|empty|[0-9]+)\b|-`)
 	anyList   = regexp.MustCompile(`\[[N,]+\]|\bN( +N)+`)
+	// chance is what the instant of the capture decides in the scheduler.
+	chance = regexp.MustCompile(`"(ms)":\[\{.*\}\]|"(goroutines)":\{[^}]*\}|true|false|(?m:^nobody has polled.*\n?|^… +[a-z].*$)`)
 )
 
 // mask replaces what differs between runs: ids by the roles of the goroutines.
@@ -212,7 +218,7 @@ func (g golden) mask(s, format string, roles map[string]string) string {
 	s = goroot.ReplaceAllString(s, "GOROOT/src/$1/")
 	s = testdata.ReplaceAllString(s, "testdata/")
 	s = waited.ReplaceAllString(s, "]")
-	s = waitedNS.ReplaceAllString(s, `"wait_ns":null`)
+	s = waitedNS.ReplaceAllStringFunc(s, func(m string) string { return m[:strings.Index(m, ":")] + ":null" })
 	byRole := func(m string) string {
 		return number.ReplaceAllStringFunc(m, func(id string) string {
 			if role := roles[id]; role != "" {
@@ -233,6 +239,7 @@ func (g golden) mask(s, format string, roles map[string]string) string {
 			}
 			return "…"
 		})
+		s = chance.ReplaceAllString(s, "CHANCE")
 		s = strings.Replace(s, "goroutines on", "goroutine on", 1)
 	}
 	if g.ids != nil || g.all {

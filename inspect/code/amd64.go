@@ -107,23 +107,24 @@ type x86 struct {
 }
 
 const (
-	maxX86 = 15
-	vex    = 0xff
+	maxX86   = 15
+	vex      = 0xff
+	stackReg = 4
 )
 
-func decodeAMD64(code []byte, off int, base mem.Addr, regs *registers) (inst, bool) {
+func decodeAMD64(code []byte, off int, base mem.Addr, regs *registers, in *inst) bool {
 	x := x86{code: code[off:min(off+maxX86, len(code))], base: -1}
 	if !x.opcode() || x.form&undefined != 0 || !x.operands() {
-		return inst{}, false
+		return false
 	}
-	in := inst{off: off, size: x.at}
-	x.control(&in)
+	*in = newInst(off, x.at)
+	x.control(in)
 	if x.ripRelative {
 		in.ref = base + mem.Addr(int64(off+x.at)+int64(x.disp))
 		in.taken = x.escape == 0 && x.op == 0x8d
 	}
-	x.effect(&in, regs)
-	return in, true
+	x.effect(in, regs)
+	return true
 }
 
 // byte returns the next byte; a cut instruction yields false.
@@ -177,7 +178,13 @@ func (x *x86) escaped() bool {
 // vectorOpcode reads the rest of a VEX (C4, C5) or EVEX (62) prefix and the
 // opcode.
 func (x *x86) vectorOpcode(prefix byte) bool {
-	payload := map[byte]int{0xc5: 1, 0xc4: 2, 0x62: 3}[prefix]
+	payload := 3
+	switch prefix {
+	case 0xc5:
+		payload = 1
+	case 0xc4:
+		payload = 2
+	}
 	if x.at+payload >= len(x.code) {
 		return false
 	}
@@ -298,7 +305,8 @@ func (x *x86) control(in *inst) {
 	}
 }
 
-// effect brings the registers up to date. What it does not know it forgets.
+// effect fills in what the instruction leaves in registers. What it does not
+// know it forgets.
 func (x *x86) effect(in *inst, regs *registers) {
 	reg, rm := int(x.reg)|int(x.rex&4)<<1, int(x.rm)|int(x.rex&1)<<3
 	if in.kind == callIndirect || in.kind == jumpIndirect {
@@ -307,39 +315,57 @@ func (x *x86) effect(in *inst, regs *registers) {
 		}
 		return
 	}
-	wide := x.rex&8 != 0
 	switch {
-	case x.escape == 0 && 0xb8 <= x.op && x.op <= 0xbf && !x.opSize:
-		r := int(x.op&7) | int(x.rex&1)<<3
-		regs[r] = value{}
-		if !wide {
-			regs[r] = value{constant, int64(int32(binary.LittleEndian.Uint32(x.code[x.at-4:])))}
-		}
-	case x.escape == 0 && x.op == 0xc7 && x.mod == 3:
-		regs[rm] = value{constant, int64(int32(binary.LittleEndian.Uint32(x.code[x.at-4:])))}
-	case x.escape == 0 && (x.op == 0x31 || x.op == 0x33) && x.mod == 3 && reg == rm:
-		regs[reg] = value{kind: constant}
-	case x.escape == 0 && x.op == 0x89 && x.mod == 3:
-		regs[rm] = regs[reg]
-	case x.escape == 0 && x.op == 0x8b && x.mod == 3:
-		regs[reg] = regs[rm]
-	case x.escape == 0 && x.op == 0x8b && wide:
-		regs[reg] = x.load(in, regs)
-	case x.escape == 0 && x.op == 0x8d:
-		regs[reg] = value{}
-		if x.ripRelative {
-			regs[reg] = value{address, int64(in.ref)}
-		}
-	case x.escape == 0 && x.op == 0x89, x.reads():
-	case x.escape == vex, x.form&modrm == 0 && !x.keeps():
-		*regs = registers{}
-	case x.form&modrm != 0:
-		regs[reg] = value{}
+	case x.escape == 0:
+		x.effectOneByte(in, regs, reg, rm)
+	case x.escape == vex:
+		in.clears = true
+	default:
+		x.forget(in, reg, rm)
+	}
+}
+
+// effectOneByte is effect for one-byte opcodes. MOV, XOR and LEA are those
+// that carry values.
+func (x *x86) effectOneByte(in *inst, regs *registers, reg, rm int) {
+	imm := func() value {
+		return value{constant, int64(int32(binary.LittleEndian.Uint32(x.code[x.at-4:])))}
+	}
+	wide, toReg := x.rex&8 != 0, x.mod == 3
+	switch op := x.op; {
+	case 0xb8 <= op && op <= 0xbf && !x.opSize && !wide:
+		in.set(int(op&7)|int(x.rex&1)<<3, imm())
+	case op == 0xc7 && toReg && !x.opSize:
+		in.set(rm, imm())
+	case (op == 0x31 || op == 0x33) && toReg && reg == rm:
+		in.set(reg, value{kind: constant})
+	case op == 0x89 && toReg:
+		in.set(rm, regs[reg])
+	case op == 0x8b && toReg:
+		in.set(reg, regs[rm])
+	case op == 0x89: // a store
+	case op == 0x8b && wide:
+		in.set(reg, x.load(in, regs))
+	case op == 0x8d && x.ripRelative:
+		in.set(reg, value{address, int64(in.ref)})
+	default:
+		x.forget(in, reg, rm)
+	}
+}
+
+// forget says that nothing is known of the registers that an instruction may
+// change.
+func (x *x86) forget(in *inst, reg, rm int) {
+	switch {
+	case x.reads():
+	case x.form&modrm == 0:
+		in.clears = !x.keeps()
+	case x.escape == 0 && x.op&0xfe == 0xf6 || x.escape == 1 && x.op&0xfe == 0xb0:
+		in.clears = true // MUL, DIV, CMPXCHG
+	default:
+		in.set(reg, value{})
 		if x.mod == 3 {
-			regs[rm] = value{}
-		}
-		if x.escape == 0 && x.op&0xfe == 0xf6 || x.escape == 1 && x.op&0xfe == 0xb0 {
-			regs[0], regs[2] = value{}, value{} // MUL, DIV, CMPXCHG
+			in.set(rm, value{})
 		}
 	}
 }
@@ -349,8 +375,12 @@ func (x *x86) load(in *inst, regs *registers) value {
 	switch {
 	case x.ripRelative:
 		return value{loaded, int64(in.ref)}
+	case x.base == stackReg:
+		return value{slot, int64(x.disp)}
 	case x.base >= 0 && regs[x.base].kind == closure:
 		return value{captured, int64(x.disp)}
+	case x.base >= 0 && x.disp == 0 && regs[x.base].kind == slot:
+		return value{through, regs[x.base].n}
 	}
 	return value{}
 }

@@ -7,17 +7,17 @@ import (
 	"rtdbg/inspect/mem"
 )
 
-// zeroReg is the number of the zero register, which is SP in some operands.
+// zeroReg is the number of the zero register, which is SP as a base.
 const zeroReg = 31
 
 // decodeARM64 decodes one instruction by the encodings of the Arm Architecture
 // Reference Manual, section C4.1. Those it does not name are plain.
-func decodeARM64(code []byte, off int, base mem.Addr, regs *registers) (inst, bool) {
+func decodeARM64(code []byte, off int, base mem.Addr, regs *registers, in *inst) bool {
 	if off+4 > len(code) {
-		return inst{}, false
+		return false
 	}
 	w := binary.LittleEndian.Uint32(code[off:])
-	in := inst{off: off, size: 4}
+	*in = newInst(off, 4)
 	rd, rn := int(w&31), int(w>>5&31)
 	rel := func(n int64) int64 { return int64(off) + n*4 }
 	switch {
@@ -38,13 +38,13 @@ func decodeARM64(code []byte, off int, base mem.Addr, regs *registers) (inst, bo
 	case w>>16 == 0, w&0xffe0001f == 0xd4200000: // UDF, BRK
 		in.kind = trap
 	default:
-		dataARM64(w, rd, rn, base+mem.Addr(off), &in, regs)
+		dataARM64(w, rd, rn, base+mem.Addr(off), in, regs)
 	}
-	return in, true
+	return true
 }
 
-// dataARM64 fills in the address that the instruction w at pc names, and brings
-// the registers up to date. What it does not know it forgets.
+// dataARM64 fills in the address that the instruction w at pc names, and what
+// it leaves in registers. What it does not know it forgets.
 func dataARM64(w uint32, rd, rn int, pc mem.Addr, in *inst, regs *registers) {
 	src, result := regs[rn], value{}
 	switch {
@@ -83,16 +83,17 @@ func dataARM64(w uint32, rd, rn int, pc mem.Addr, in *inst, regs *registers) {
 		if w>>22&1 == 0 {
 			return
 		}
-		pair := int(w >> 10 & 31)
+		pair, second := int(w>>10&31), value{}
 		if rn != zeroReg && src.kind == closure && w>>30 == 2 {
 			at := signed(w, 15, 7) * 8
-			regs[pair], result = value{captured, at + 8}, value{captured, at}
-		} else {
-			regs[pair] = value{}
+			second, result = value{captured, at + 8}, value{captured, at}
+		}
+		if pair != zeroReg {
+			in.set(pair, second)
 		}
 	}
 	if rd != zeroReg {
-		regs[rd] = result
+		in.set(rd, result)
 	}
 }
 
@@ -119,6 +120,10 @@ func memoryARM64(w uint32, rd, rn int, in *inst, regs *registers) value {
 		return value{loaded, src.n + at}
 	case size == 3 && opc == 1 && src.kind == closure:
 		return value{captured, at}
+	case size == 3 && opc == 1 && rn == zeroReg:
+		return value{slot, at}
+	case size == 3 && opc == 1 && src.kind == slot && at == 0:
+		return value{through, src.n}
 	}
 	return value{}
 }

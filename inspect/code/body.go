@@ -1,11 +1,11 @@
 package code
 
 import (
+	"slices"
 	"sort"
 	"strings"
 
 	"rtdbg/inspect/mem"
-	"rtdbg/inspect/pcln"
 )
 
 // eventKind is what an event of a function's code is.
@@ -70,14 +70,18 @@ type builder struct {
 	p *Program
 	n *fn
 	*body
-	// openDefers says that the function calls its deferred functions itself.
+	// openDefers says that the function calls its deferred functions itself,
+	// slots where it keeps their values.
 	openDefers bool
+	slots      []uint32
 	// values are the events of function values whose use is not yet known.
 	values []int
 }
 
 func (p *Program) build(n *fn) {
-	b := builder{p: p, n: n, body: n.body, openDefers: n.FuncData(pcln.FuncDataOpenCodedDeferInfo) != 0}
+	b := builder{p: p, n: n, body: n.body}
+	od, ok, _ := n.OpenDefers()
+	b.openDefers, b.slots = ok, od.Slots
 	code := p.code(n.Func)
 	b.unread = code == nil || !p.machine.walk(code, n.Entry, b.visit)
 	b.addInlined()
@@ -95,7 +99,9 @@ func (b *builder) visit(in *inst, regs *registers) bool {
 			b.call(in, b.direct(in.to), regs)
 		}
 	case callIndirect:
-		b.call(in, b.known(in.target), regs)
+		if !b.callsDeferred(in) {
+			b.call(in, b.known(in.target), regs)
+		}
 	case jumpIndirect:
 		if f := b.known(in.target); f != nil {
 			b.call(in, f, regs)
@@ -120,6 +126,21 @@ func (b *builder) known(v value) *fn {
 		return nil
 	}
 	return b.p.entry(mem.Addr(v.n))
+}
+
+// callsDeferred reports whether an indirect call is one of those that the
+// function has deferred: they are events where they are deferred.
+func (b *builder) callsDeferred(in *inst) bool {
+	if in.target.kind != through || !b.openDefers {
+		return false
+	}
+	delta, ok := b.n.SPDelta(b.n.Entry + mem.Addr(in.off))
+	if !ok {
+		return false
+	}
+	// The locals end below the saved frame pointer.
+	off := int64(delta) - int64(b.p.arch.PtrSize) - in.target.n
+	return off > 0 && slices.Contains(b.slots, uint32(off))
 }
 
 // refer notes what an operand names: a function value or a variable.

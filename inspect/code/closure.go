@@ -36,17 +36,31 @@ const maxWords = 64
 // Closure describes the function that begins at entry. It is false if none
 // does.
 func (p *Program) Closure(entry mem.Addr) (Closure, bool) {
+	p.reachMu.RLock()
+	c, ok := p.closures[entry]
+	p.reachMu.RUnlock()
+	if ok {
+		return c, true
+	}
 	n := p.entry(entry)
 	if n == nil {
 		return Closure{}, false
 	}
+	c = p.describe(n)
+	p.reachMu.Lock()
+	defer p.reachMu.Unlock()
+	p.closures[entry] = c
+	return c, true
+}
+
+func (p *Program) describe(n *fn) Closure {
 	c := Closure{Name: n.Name, Receiver: -1}
 	c.Wrapper = n.ID == pcln.FuncIDWrapper || strings.Contains(n.Name, ".deferwrap") || strings.Contains(n.Name, ".gowrap")
 	p.captures(n, &c)
 	if c.Wrapper {
 		p.unwrap(n, &c)
 	}
-	return c, true
+	return c
 }
 
 // captures fills in the captured words, and for a wrapper what it calls.

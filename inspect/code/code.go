@@ -37,8 +37,9 @@ type Program struct {
 
 	sumMu sync.Mutex // held to compute sums
 
-	reachMu sync.RWMutex
-	reaches map[reachKey]*Reach
+	reachMu  sync.RWMutex
+	reaches  map[reachKey]*Reach
+	closures map[mem.Addr]Closure // by entry
 }
 
 // New returns the code of a target. data are the address ranges of its
@@ -52,7 +53,7 @@ func New(m mem.Viewer, a *arch.Arch, table *pcln.Table, data []mem.Range) (*Prog
 	p := &Program{
 		mem: m, arch: a, table: table, machine: mach,
 		std: newStandard(table), ops: make(map[string]Ops),
-		fns: make(map[*pcln.Func]*fn), reaches: make(map[reachKey]*Reach),
+		fns: make(map[*pcln.Func]*fn), reaches: make(map[reachKey]*Reach), closures: make(map[mem.Addr]Closure),
 	}
 	p.data = append(p.data, data...)
 	sort.Slice(p.data, func(i, j int) bool { return p.data[i].Start < p.data[j].Start })

@@ -35,6 +35,30 @@ type inst struct {
 	// target is what an indirect call or jump goes through, as far as it is
 	// known.
 	target value
+
+	// sets says what the registers hold behind the instruction where that
+	// differs; clears that nothing is known of any.
+	sets   [2]setting
+	clears bool
+}
+
+// setting is what a register holds from some instruction on; reg is -1 for none.
+type setting struct {
+	reg int
+	value
+}
+
+func newInst(off, size int) inst {
+	return inst{off: off, size: size, sets: [2]setting{{reg: -1}, {reg: -1}}}
+}
+
+// set records that a register holds v behind the instruction.
+func (in *inst) set(reg int, v value) {
+	i := 0
+	if in.sets[0].reg >= 0 && in.sets[0].reg != reg {
+		i = 1
+	}
+	in.sets[i] = setting{reg, v}
 }
 
 // valueKind is how the content of a register is known.
@@ -50,6 +74,10 @@ const (
 	// captured is a word of it, n its offset in bytes.
 	closure
 	captured
+	// slot is a word of the frame, n its offset from SP; through is what the
+	// function value in such a word points to: the code that it calls.
+	slot
+	through
 )
 
 // value is what a register holds.
@@ -70,10 +98,10 @@ type machine struct {
 	// (ABIInternal), context that of the function value.
 	args    [6]int
 	context int
-	// decode decodes the instruction at off of code, which is the function
-	// at address base, and brings the registers up to date. It is false for
-	// what it cannot decode.
-	decode func(code []byte, off int, base mem.Addr, regs *registers) (inst, bool)
+	// decode decodes into in the instruction at off of code, which is the
+	// function at address base, with the registers as they are in front of
+	// it. It is false for what it cannot decode.
+	decode func(code []byte, off int, base mem.Addr, regs *registers, in *inst) bool
 }
 
 // machineOf returns the machine of an architecture.
@@ -90,31 +118,42 @@ func machineOf(a *arch.Arch) (*machine, bool) {
 // arg returns what is known of the i'th integer argument of a call.
 func (m *machine) arg(regs *registers, i int) value { return regs[m.args[i]] }
 
-// afterCall forgets what a call may change: everything.
-func (r *registers) afterCall() { *r = registers{} }
+// apply brings the registers up to date with an instruction that was executed.
+func (r *registers) apply(in *inst) {
+	switch in.kind {
+	case call, callIndirect, jump, jumpIndirect, ret, trap:
+		// A call may change all; what stands behind the others is reached
+		// from elsewhere.
+		in.clears = true
+	}
+	if in.clears {
+		*r = registers{}
+		return
+	}
+	for _, s := range in.sets {
+		if s.reg >= 0 {
+			r[s.reg] = s.value
+		}
+	}
+}
 
 // walk calls visit for the instructions of the function at base, whose bytes
 // are code, with the registers as they are in front of each. It ends early
 // where visit returns false or, returning false itself, where an instruction
 // cannot be decoded.
 func (m *machine) walk(code []byte, base mem.Addr, visit func(in *inst, regs *registers) bool) bool {
-	var regs, before registers
+	var in inst
+	var regs registers
 	regs[m.context] = value{kind: closure}
 	for off := 0; off < len(code); {
-		before = regs
-		in, ok := m.decode(code, off, base, &regs)
-		if !ok {
+		if !m.decode(code, off, base, &regs, &in) {
 			return false
 		}
-		if !visit(&in, &before) {
+		if !visit(&in, &regs) {
 			return true
 		}
 		off += in.size
-		switch in.kind {
-		case call, callIndirect, jump, jumpIndirect, ret, trap:
-			// What stands behind them is reached from elsewhere.
-			regs.afterCall()
-		}
+		regs.apply(&in)
 	}
 	return true
 }

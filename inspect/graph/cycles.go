@@ -20,11 +20,12 @@ func Deadlocks(in Input) []Deadlock {
 	}
 	var sets []Deadlock
 	removed := make([]bool, n.nodes())
+	scratch := n.newSearch()
 	for _, least := range []uint8{grade(wake.Proven), grade(wake.Inferred), grade(wake.Possible)} {
 		var found [][]int32
 		n.components(least, removed, func(nodes []int32) { found = append(found, slices.Clone(nodes)) })
 		for _, nodes := range found {
-			set, ok := n.deadlock(nodes, least)
+			set, ok := n.deadlock(nodes, scratch.shortest(nodes, least))
 			if !ok {
 				continue
 			}
@@ -44,10 +45,9 @@ func Deadlocks(in Input) []Deadlock {
 // size is how many goroutines the set keeps.
 func (d *Deadlock) size() int { return len(d.Goroutines) + d.Behind }
 
-// deadlock makes a set of a component; ok is false if there is no cycle in it
-// that keeps anybody.
-func (n *network) deadlock(nodes []int32, least uint8) (set Deadlock, ok bool) {
-	path := n.shortest(nodes, least)
+// deadlock makes a set of a component and the shortest cycle in it; ok is false
+// if there is none.
+func (n *network) deadlock(nodes, path []int32) (set Deadlock, ok bool) {
 	if path == nil {
 		return set, false
 	}
@@ -69,93 +69,102 @@ func (n *network) deadlock(nodes []int32, least uint8) (set Deadlock, ok bool) {
 
 // step describes the way from goroutine to goroutine over an object.
 func (n *network) step(from, over, next int32) Step {
-	s := Step{From: n.gs[from], Next: n.gs[next], Object: n.objects[int(over)-len(n.gs)]}
-	for _, r := range n.object(over).Roles {
-		if !r.Peer && slices.Contains(r.Goroutines, s.Next) && grade(r.Certainty) > grade(s.Certainty)-boolGrade(s.How == "") {
+	s := Step{From: n.gs[from], Next: n.gs[next], Object: n.object(over)}
+	for _, r := range n.in.Roles(s.Object) {
+		if !r.Peer && slices.Contains(r.Goroutines, s.Next) && grade(r.Certainty) > grade(s.Certainty) {
 			s.How, s.Certainty = r.How, r.Certainty
 		}
 	}
 	return s
 }
 
-// boolGrade lets the first role that fits be better than none.
-func boolGrade(first bool) uint8 {
-	if first {
-		return 1
-	}
-	return 0
-}
-
 // effort limits the search for the shortest cycle of one component, in edges.
 const effort = 4 << 20
 
+// search is the scratch of the searches for shortest cycles. Both slices are
+// by node.
+type search struct {
+	n *network
+	// inside marks the nodes of the component; from has the node that led to
+	// one, -1 where nothing did.
+	inside []bool
+	from   []int32
+	queue  []int32
+}
+
+func (n *network) newSearch() *search {
+	s := &search{n: n, inside: make([]bool, n.nodes()), from: make([]int32, n.nodes())}
+	for i := range s.from {
+		s.from[i] = -1
+	}
+	return s
+}
+
 // shortest returns a shortest cycle within a component: goroutine, object,
 // goroutine, object … . In a large component only some starts are tried. nil
-// says that nothing but goroutines that use their own channel is there.
-func (n *network) shortest(nodes []int32, least uint8) []int32 {
-	inside := make(map[int32]int32, len(nodes)) // the node that led here, while searching
+// says that nothing is there but goroutines that use their own channel.
+func (s *search) shortest(nodes []int32, least uint8) []int32 {
 	edges := 0
 	var starts []int32
 	for _, v := range nodes {
-		inside[v] = -1
-		edges += int(n.start[v+1] - n.start[v])
-		if !n.isObject(v) {
+		s.inside[v] = true
+		edges += int(s.n.start[v+1] - s.n.start[v])
+		if !s.n.isObject(v) {
 			starts = append(starts, v)
 		}
 	}
 	slices.Sort(starts)
 	var best []int32
-	for i, s := range starts {
-		if i > 0 && i*edges > effort || len(best) == 2 {
+	for i, v := range starts {
+		// A cycle of two goroutines and two objects is all but the best.
+		if i > 0 && i*edges > effort || len(starts) > 64 && best != nil && len(best) <= 4 {
 			break
 		}
-		if i > 0 {
-			for v := range inside {
-				inside[v] = -1
-			}
-		}
-		if c := n.around(s, inside, least); c != nil && (best == nil || len(c) < len(best)) {
+		if c := s.around(v, least); c != nil && (best == nil || len(c) < len(best)) {
 			best = c
 		}
+	}
+	for _, v := range nodes {
+		s.inside[v] = false
 	}
 	return best
 }
 
-// around returns a shortest cycle through s by breadth-first search among the
-// nodes of from, which are -1 before.
-func (n *network) around(s int32, from map[int32]int32, least uint8) []int32 {
-	queue := []int32{s}
-	for len(queue) > 0 {
-		v := queue[0]
-		queue = queue[1:]
+// around returns a shortest cycle through start by breadth-first search.
+func (s *search) around(start int32, least uint8) []int32 {
+	s.queue = append(s.queue[:0], start)
+	defer func() {
+		for _, v := range s.queue {
+			s.from[v] = -1
+		}
+	}()
+	n := s.n
+	for i := 0; i < len(s.queue); i++ {
+		v := s.queue[i]
 		for e := n.start[v]; e < n.start[v+1]; e++ {
 			w := n.to[e]
-			before, inside := from[w]
-			if n.grade[e] < least || !inside {
-				continue
-			}
-			if w == s {
-				if from[v] == s && !selfCan(n.object(v).Kind) {
-					continue
+			switch {
+			case n.grade[e] < least || !s.inside[w]:
+			case w == start:
+				if s.from[v] != start || selfCan(n.in.Kind(n.object(v))) {
+					return s.trail(start, v)
 				}
-				return trail(s, v, from)
-			}
-			if before < 0 {
-				from[w] = v
-				queue = append(queue, w)
+			case s.from[w] < 0:
+				s.from[w] = v
+				s.queue = append(s.queue, w)
 			}
 		}
 	}
 	return nil
 }
 
-// trail returns the way that the search went from s to v.
-func trail(s, v int32, from map[int32]int32) []int32 {
+// trail returns the way that the search went from start to v.
+func (s *search) trail(start, v int32) []int32 {
 	var path []int32
-	for ; v != s; v = from[v] {
+	for ; v != start; v = s.from[v] {
 		path = append(path, v)
 	}
-	path = append(path, s)
+	path = append(path, start)
 	slices.Reverse(path)
 	return path
 }
@@ -172,7 +181,7 @@ func behind(in *Input, sets []Deadlock) {
 			taken[g] = true
 		}
 	}
-	seen := make([]bool, in.Objects)
+	seen := make(map[int32]bool)
 	for i := range sets {
 		todo := slices.Clone(sets[i].Goroutines)
 		for len(todo) > 0 {
@@ -183,7 +192,7 @@ func behind(in *Input, sets []Deadlock) {
 					continue
 				}
 				seen[o] = true
-				for _, w := range in.Object(o).Waiters {
+				for _, w := range in.Waiters(o) {
 					if !taken[w] && in.Stuck(w) {
 						taken[w] = true
 						sets[i].Behind++
@@ -195,14 +204,18 @@ func behind(in *Input, sets []Deadlock) {
 	}
 }
 
-// reverse has for each goroutine the objects on which it can end waits.
+// reverse has for each goroutine the objects with stuck waiters on which it can
+// end waits.
 type reverse struct{ start, objects []int32 }
 
 func newReverse(in *Input) *reverse {
 	r := &reverse{start: make([]int32, in.Goroutines+1)}
 	each := func(f func(g, o int32)) {
 		for o := range int32(in.Objects) {
-			for _, role := range in.Object(o).Roles {
+			if !slices.ContainsFunc(in.Waiters(o), in.Stuck) {
+				continue
+			}
+			for _, role := range in.Roles(o) {
 				for _, g := range role.Goroutines {
 					if !role.Peer {
 						f(g, o)

@@ -5,32 +5,29 @@
 package graph
 
 import (
-	"rtdbg/inspect/mem"
 	"rtdbg/inspect/wait"
 	"rtdbg/inspect/wake"
 )
 
-// Input is the goroutines and objects of one instant, each numbered from 0.
-// What its functions return belongs to them and is not changed.
+// Input is the goroutines and objects of one instant, each numbered from 0. An
+// object whose waiters are woken by different operations, such as the receivers
+// and the senders of a channel, has a number for each. What the functions
+// return belongs to them and is not changed.
 type Input struct {
 	// Goroutines and Objects are how many there are.
 	Goroutines, Objects int
 	// Stuck reports whether nobody who can run is able to wake a goroutine.
 	Stuck func(g int32) bool
-	// Object returns object number o. It is called more than once.
-	Object func(o int32) Object
-}
-
-// Object is something that goroutines wait on, with those who can end that.
-type Object struct {
-	// Addr is its address in the target.
-	Addr mem.Addr
-	Kind wait.Kind
-	// Waiters are the goroutines that wait on it; a select waits on several
-	// objects, and any of them ends the wait.
-	Waiters []int32
-	// Roles are those who can end a wait on it, the likeliest first.
-	Roles []Role
+	// Kind is the kind of an object.
+	Kind func(o int32) wait.Kind
+	// Waiters are the goroutines that wait on an object.
+	Waiters func(o int32) []int32
+	// Waits are the objects that a goroutine waits on: a select on several,
+	// and any of them ends the wait. The slice is valid until the next call.
+	Waits func(g int32) []int32
+	// Roles are those who can end a wait on an object, the likeliest first.
+	// It may cost; the others must not.
+	Roles func(o int32) []Role
 }
 
 // Role is goroutines that can end the waits on an object in the same way.
@@ -75,8 +72,10 @@ func grade(c wake.Certainty) uint8 {
 		return 3
 	case wake.Inferred:
 		return 2
+	case wake.Possible:
+		return 1
 	}
-	return 1
+	return 0
 }
 
 // certainty is the inverse of grade.

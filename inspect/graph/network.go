@@ -1,5 +1,7 @@
 package graph
 
+import "slices"
+
 // network is the part of the graph in which cycles can be: the stuck
 // goroutines that others wait for, and the objects between them. Its nodes are
 // goroutines, from 0, and then objects; its edges lead from a goroutine to what
@@ -21,29 +23,34 @@ func newNetwork(in *Input) *network {
 	if len(n.gs) == 0 {
 		return n
 	}
-	n.pickObjects(node)
+	n.keepObjects(node)
 	n.link(node)
 	return n
 }
 
 // number picks the goroutines that are stuck and can wake somebody who is stuck,
-// and returns each goroutine's node, -1 for the others.
+// with the objects between, and returns each goroutine's node, -1 for the
+// others.
 func (n *network) number() []int32 {
 	node := make([]int32, n.in.Goroutines)
 	for i := range node {
 		node[i] = -1
 	}
 	for o := range int32(n.in.Objects) {
-		obj := n.in.Object(o)
-		if len(obj.Roles) == 0 || !n.anyStuck(obj.Waiters) {
+		if !n.anyStuck(n.in.Waiters(o)) {
 			continue
 		}
-		for _, r := range obj.Roles {
+		some := false
+		for _, r := range n.in.Roles(o) {
 			for _, g := range r.Goroutines {
-				if !r.Peer && node[g] < 0 && n.in.Stuck(g) {
-					node[g] = 0
+				if r.Peer || !n.in.Stuck(g) {
+					continue
 				}
+				node[g], some = 0, true
 			}
+		}
+		if some {
+			n.objects = append(n.objects, o)
 		}
 	}
 	for g, is := range node {
@@ -56,28 +63,14 @@ func (n *network) number() []int32 {
 }
 
 func (n *network) anyStuck(list []int32) bool {
-	for _, g := range list {
-		if n.in.Stuck(g) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(list, n.in.Stuck)
 }
 
-// pickObjects picks the objects on which picked goroutines wait.
-func (n *network) pickObjects(node []int32) {
-	for o := range int32(n.in.Objects) {
-		obj := n.in.Object(o)
-		if len(obj.Roles) == 0 {
-			continue
-		}
-		for _, g := range obj.Waiters {
-			if node[g] >= 0 {
-				n.objects = append(n.objects, o)
-				break
-			}
-		}
-	}
+// keepObjects keeps the objects on which picked goroutines wait.
+func (n *network) keepObjects(node []int32) {
+	n.objects = slices.DeleteFunc(n.objects, func(o int32) bool {
+		return !slices.ContainsFunc(n.in.Waiters(o), func(g int32) bool { return node[g] >= 0 })
+	})
 }
 
 // link makes the edges.
@@ -102,13 +95,13 @@ func (n *network) link(node []int32) {
 func (n *network) edges(node []int32, f func(from, to int32, grade uint8)) {
 	const sure = 3 // that it waits is no question
 	for i, o := range n.objects {
-		obj, at := n.in.Object(o), int32(len(n.gs)+i)
-		for _, g := range obj.Waiters {
+		at := int32(len(n.gs) + i)
+		for _, g := range n.in.Waiters(o) {
 			if node[g] >= 0 {
 				f(node[g], at, sure)
 			}
 		}
-		for _, r := range obj.Roles {
+		for _, r := range n.in.Roles(o) {
 			if r.Peer {
 				continue
 			}
@@ -127,8 +120,8 @@ func (n *network) nodes() int { return len(n.gs) + len(n.objects) }
 // isObject reports whether a node is an object.
 func (n *network) isObject(node int32) bool { return int(node) >= len(n.gs) }
 
-// object returns the object of a node.
-func (n *network) object(node int32) Object { return n.in.Object(n.objects[int(node)-len(n.gs)]) }
+// object returns the number of the object of a node.
+func (n *network) object(node int32) int32 { return n.objects[int(node)-len(n.gs)] }
 
 // components calls f with each strongly connected component of more than one
 // node of the network without the removed nodes and the edges below a grade

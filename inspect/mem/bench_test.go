@@ -35,7 +35,7 @@ func benchCore(b *testing.B) *Core {
 	return c
 }
 
-func BenchmarkReadAt(b *testing.B) {
+func BenchmarkReadAtInPieces(b *testing.B) {
 	c := benchCore(b)
 	var piece [benchPiece]byte
 	for b.Loop() {
@@ -47,7 +47,7 @@ func BenchmarkReadAt(b *testing.B) {
 	}
 }
 
-func BenchmarkView(b *testing.B) {
+func BenchmarkViewInPieces(b *testing.B) {
 	c := benchCore(b)
 	for b.Loop() {
 		for a := Addr(benchBase); a < benchBase+benchSize; a += benchPiece {
@@ -58,7 +58,7 @@ func BenchmarkView(b *testing.B) {
 	}
 }
 
-func BenchmarkDirect(b *testing.B) {
+func BenchmarkDirectInPieces(b *testing.B) {
 	c := benchCore(b)
 	for b.Loop() {
 		for a := Addr(benchBase); a < benchBase+benchSize; a += benchPiece {

@@ -35,6 +35,7 @@ type Core struct {
 	check    Check
 	bias     uint64
 	biasErr  error
+	resident *resident
 }
 
 // load is a PT_LOAD segment of a core.
@@ -64,6 +65,7 @@ func OpenCore(corePath string, f *exe.File) (*Core, error) {
 	c.bias, c.biasErr = c.findBias()
 	c.check = c.identify()
 	c.addBacking()
+	c.resident = limitResident(m.Bytes)
 	return c, nil
 }
 
@@ -235,6 +237,10 @@ func (c *Core) ownPieces() []piece {
 
 // Close unmaps the core and the files it opened itself. Views die with it.
 func (c *Core) Close() error {
+	if c.resident != nil {
+		c.resident.close()
+		c.resident = nil
+	}
 	for _, f := range c.images {
 		f.Close()
 	}

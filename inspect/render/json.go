@@ -22,6 +22,17 @@ type JSONAppender interface {
 
 // writeJSON writes each record on a line of its own.
 func writeJSON(w *bufio.Writer, r Report, _ Options) error {
+	if r.Encoded != nil {
+		for lines, err := range r.Encoded {
+			if err != nil {
+				return err
+			}
+			if _, err := w.Write(lines); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	if r.Records == nil {
 		return &UnsupportedError{Report: r.Name, Format: "json"}
 	}

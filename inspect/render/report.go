@@ -21,6 +21,10 @@ type Report struct {
 	Sections []Section
 	// Records are the answer for programs, one object each.
 	Records Seq[any]
+	// Encoded are the records as JSON, whole lines with their ends, for an
+	// answer that encodes many of them faster than one by one. A slice is
+	// used until the next is asked for.
+	Encoded Seq[[]byte]
 }
 
 // Seq yields values until the first error, which ends it.

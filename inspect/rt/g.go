@@ -135,15 +135,6 @@ func (r *Runtime) readSliceAt(a mem.Addr) (layout.Slice, error) {
 	return layout.Slice{Ptr: w[0], Len: w[1], Cap: w[2]}, nil
 }
 
-// deferRecord is the part of runtime._defer that leads to live pointers.
-type deferRecord struct {
-	Fn   mem.Addr `rt:"fn"`
-	Link mem.Addr `rt:"link"`
-}
-
-// maxDefers bounds the list of pending defers that is followed.
-const maxDefers = 1 << 16
-
 // StackRoots returns the values outside of frames that may point into g's
 // stack or keep objects alive for it: the context of its saved registers and
 // the functions of its pending defers (runtime.scanstack).
@@ -152,16 +143,12 @@ func (r *Runtime) StackRoots(g *G) []mem.Addr {
 	if g.SchedCtxt != 0 {
 		roots = append(roots, g.SchedCtxt)
 	}
-	for a, n := g.Defer, 0; a != 0 && n < maxDefers; n++ {
-		var d deferRecord
-		if err := r.plans.deferred.Read(r.Mem, a, &d); err != nil {
-			break
-		}
+	// What could be read counts, whether there was an error or not.
+	_ = r.Defers(g, func(d Defer) {
 		if d.Fn != 0 {
 			roots = append(roots, d.Fn)
 		}
-		a = d.Link
-	}
+	})
 	return roots
 }
 

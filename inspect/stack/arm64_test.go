@@ -22,6 +22,7 @@ func TestArm64ShapesMatchCrashText(t *testing.T) {
 		checkStackAll(t, p)
 		checkHeapDump(t, p)
 		checkPointers(t, p)
+		checkShortcuts(t, p)
 		checkElision(t, p)
 	})
 }

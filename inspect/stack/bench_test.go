@@ -37,7 +37,7 @@ func perStack(b *testing.B, stacks int) {
 
 // All stacks, each unwound for the first time by this unwinder; what is known
 // of a PC stays known.
-func BenchmarkUnwind(b *testing.B) {
+func BenchmarkUnwindMany(b *testing.B) {
 	p, starts := manyStacks(b)
 	u := p.syms.NewUnwinder()
 	for b.Loop() {
@@ -51,7 +51,7 @@ func BenchmarkUnwind(b *testing.B) {
 }
 
 // The same with the live pointers of each.
-func BenchmarkUnwindAndLive(b *testing.B) {
+func BenchmarkUnwindManyAndLive(b *testing.B) {
 	p, starts := manyStacks(b)
 	u := p.syms.NewUnwinder()
 	for b.Loop() {
@@ -72,7 +72,7 @@ func BenchmarkUnwindAndLive(b *testing.B) {
 }
 
 // A program's first stacks: nothing is known of any PC.
-func BenchmarkUnwindAnew(b *testing.B) {
+func BenchmarkUnwindManyAnew(b *testing.B) {
 	p, starts := manyStacks(b)
 	for b.Loop() {
 		syms, err := New(p.core, p.exe.Arch, p.syms.Table())

@@ -226,6 +226,7 @@ func TestShapesMatchCrashText(t *testing.T) {
 		checkStackAll(t, p)
 		checkHeapDump(t, p)
 		checkPointers(t, p)
+		checkShortcuts(t, p)
 		checkElision(t, p)
 	})
 }

@@ -64,21 +64,34 @@ func (u *Unwinder) Pointers(t Trace, hi mem.Addr, roots []mem.Addr, visit func(P
 	for i := range t.Stack.Frames {
 		s.frame(i)
 	}
-	slices.SortFunc(s.objects, func(a, b placed) int { return cmp.Compare(a.at, b.at) })
-	// Each object is scanned once, and by a precise pointer if there is one.
-	for len(s.precise)+len(s.guesses) > 0 {
-		kind, queue := StackObject, &s.precise
-		if len(*queue) == 0 {
-			kind, queue = Conservative, &s.guesses
-		}
-		p := (*queue)[len(*queue)-1]
-		*queue = (*queue)[:len(*queue)-1]
+	sortObjects(s.objects)
+	for p, kind, ok := s.take(); ok; p, kind, ok = s.take() {
 		if o := s.find(p); o != nil && !o.done {
 			o.done = true
 			s.object(*o, kind)
 		}
 	}
 	return s.err
+}
+
+// sortObjects puts stack objects in order of addresses.
+func sortObjects(objects []placed) {
+	slices.SortFunc(objects, func(a, b placed) int { return cmp.Compare(a.at, b.at) })
+}
+
+// take returns the next address on the stack to look at, the precise ones
+// first: each object is scanned once, and by a precise pointer if there is one.
+func (s *scan) take() (a mem.Addr, kind PointerKind, ok bool) {
+	kind, queue := StackObject, &s.precise
+	if len(*queue) == 0 {
+		kind, queue = Conservative, &s.guesses
+	}
+	n := len(*queue) - 1
+	if n < 0 {
+		return 0, kind, false
+	}
+	a, *queue = (*queue)[n], (*queue)[:n]
+	return a, kind, true
 }
 
 // scan is the state of one scan of a stack (runtime.stackScanState). An
@@ -94,6 +107,11 @@ type scan struct {
 	// precise and guesses are addresses on the stack still to look at.
 	precise, guesses []mem.Addr
 	err              error
+	// list, unless it is nil, takes down the words that would be read, of a
+	// stack that begins at origin. dynamic says that they depend on what is
+	// on the stack.
+	list    *slots
+	dynamic bool
 }
 
 // placed is a stack object at its address.
@@ -106,8 +124,9 @@ type placed struct {
 
 // newScan resets u.scan.
 func (u *Unwinder) newScan(t Trace, hi mem.Addr, visit func(Pointer)) *scan {
-	u.win.reset(0)
-	if n := len(t.Stack.Frames); n > 0 {
+	if n := len(t.Stack.Frames); n == 0 {
+		u.win.reset(0)
+	} else if !u.win.has(t.SP) {
 		u.win.reset(t.SP + mem.Addr(t.Stack.Frames[n-1].FP))
 	}
 	s := &u.scan
@@ -168,6 +187,9 @@ func (s *scan) frame(i int) {
 		return
 	}
 	locals, args, err := m.locals, m.args, m.err
+	if s.dynamic = s.dynamic || m.dynamicArgs; s.dynamic && s.list != nil {
+		return
+	}
 	if err == nil && m.dynamicArgs {
 		args, err = s.u.reflectArgs(p.PCInfo, sp, fp)
 	}
@@ -241,6 +263,10 @@ func (s *scan) words(frame int, a mem.Addr, n int, m *bitmap, kind PointerKind) 
 			continue
 		}
 		slot := a + mem.Addr(8*i)
+		if s.list != nil {
+			s.list.add(slot, frame, kind)
+			continue
+		}
 		w, err := s.u.win.word(slot)
 		if err != nil {
 			s.fail(fmt.Errorf("stack: pointer in %s: %w", s.t.Stack.Frames[frame].Func.Name, err))

@@ -157,6 +157,11 @@ type Stack struct {
 	// Frames[ElidedAt], and ElidedLogical that of their logical frames.
 	// It is 0 unless the stack is deeper than MaxFrames.
 	Elided, ElidedAt, ElidedLogical int
+
+	// met says that Live was asked for the shape, slots are what it found
+	// the second time.
+	met   atomic.Bool
+	slots atomic.Pointer[slots]
 }
 
 func (s *Stack) equal(o *Stack) bool {
@@ -177,11 +182,10 @@ func (s *Symbols) intern(hash uint64, st *Stack) *Stack {
 	if found := findStack(s.stacks[hash], st); found != nil {
 		return found
 	}
-	c := *st
-	c.Frames = slices.Clone(st.Frames)
-	s.stacks[hash] = append(s.stacks[hash], &c)
-	s.number(&c)
-	return &c
+	c := &Stack{Frames: slices.Clone(st.Frames), Elided: st.Elided, ElidedAt: st.ElidedAt, ElidedLogical: st.ElidedLogical}
+	s.stacks[hash] = append(s.stacks[hash], c)
+	s.number(c)
+	return c
 }
 
 // number gives a new shape its ID. s.mu is held.

@@ -1,7 +1,6 @@
 package stack
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -64,20 +63,24 @@ type Unwinder struct {
 	syms   *Symbols
 	win    window
 	infos  infoCache
+	paths  paths
 	stacks map[uint64]*Stack // by hash, a cache of syms.stacks
 	scan   scan
 	live   []Pointer // of Live
+	done   []bool    // of liveObjects
 
 	frames            []Phys // of the stack in progress
 	maxFrames, outers int
-	depth             int // physical frames so far, those elided included
+	depth             int      // physical frames so far, those elided included
+	step              []source // of the frames pushed
+	irregular         bool     // the steps do not tell all
 	elidedLogical     int
 }
 
 // NewUnwinder returns an Unwinder on s.
 func (s *Symbols) NewUnwinder() *Unwinder {
 	return &Unwinder{
-		syms: s, win: window{mem: s.mem, order: s.arch.Order},
+		syms: s, win: window{mem: s.mem, direct: mem.DirectOf(s.mem)},
 		stacks:    make(map[uint64]*Stack),
 		maxFrames: MaxFrames, outers: OuterFrames,
 	}
@@ -90,19 +93,29 @@ type cursor struct {
 	lr     mem.Addr
 	base   mem.Addr // the innermost frame's SP
 	hi     mem.Addr
+	ret    source // of lr, for a frame that is not the outermost
 }
 
 // Unwind returns the stack that starts at st. It never fails as a whole: the
 // frames found so far come with the reason why there are no more.
 func (u *Unwinder) Unwind(st Start) Trace {
-	u.frames, u.depth, u.elidedLogical = u.frames[:0], 0, 0
 	u.win.reset(st.Hi)
+	if t, ok := u.follow(st); ok {
+		return t
+	}
+	u.frames, u.depth, u.elidedLogical = u.frames[:0], 0, 0
+	u.step, u.irregular = u.step[:0], false
+	begin := st
 	if st.Hi == 0 && st.Lo == 0 {
 		st.Hi = st.SP + maxStackSize
 	}
 	c := cursor{sp: st.SP, lr: st.LR, hi: min(st.Hi, st.SP+maxStackSize)}
 	err := u.run(&c, st)
-	return Trace{Stack: u.finish(), SP: c.base, Err: err}
+	t := Trace{Stack: u.finish(), SP: c.base, Err: err}
+	if err == nil && !u.irregular {
+		u.learn(begin, t.Stack)
+	}
+	return t
 }
 
 func (u *Unwinder) run(c *cursor, st Start) error {
@@ -113,6 +126,7 @@ func (u *Unwinder) run(c *cursor, st Start) error {
 	}
 	if pc == 0 {
 		// Likely a call of a nil function: start in the caller.
+		u.irregular = true
 		w, err := u.win.word(c.sp)
 		if err != nil {
 			return fmt.Errorf("stack: caller of PC 0: %w", err)
@@ -132,6 +146,7 @@ func (u *Unwinder) run(c *cursor, st Start) error {
 		err := u.resolve(c, innermost, innermost && syscall)
 		if c.fp != 0 {
 			u.push(Phys{PCInfo: c.info, SP: uint32(c.sp - c.base), FP: uint32(c.fp - c.base)})
+			u.step = append(u.step, c.ret)
 		}
 		if err != nil {
 			return err
@@ -149,7 +164,7 @@ func (u *Unwinder) run(c *cursor, st Start) error {
 // c.fp is 0 when the frame is not to be shown.
 func (u *Unwinder) resolve(c *cursor, innermost, syscall bool) error {
 	f, tr := c.info.Func, u.syms.traits
-	c.fp = 0
+	c.fp, c.ret = 0, source{}
 	if !c.info.deltaOK || c.info.delta < 0 {
 		return fmt.Errorf("stack: %s at %v: %w", f.Name, c.info.PC, ErrNoFrameSize)
 	}
@@ -181,6 +196,7 @@ func (u *Unwinder) resolve(c *cursor, innermost, syscall bool) error {
 	at := fp - mem.Addr(tr.callPush)
 	if u.syms.arch.UsesLR {
 		if !(innermost && c.sp < fp) && c.lr != 0 {
+			c.ret.register = true
 			return nil
 		}
 		at = c.sp
@@ -190,7 +206,7 @@ func (u *Unwinder) resolve(c *cursor, innermost, syscall bool) error {
 		c.lr = 0
 		return fmt.Errorf("stack: return address of %s: %w", f.Name, err)
 	}
-	c.lr = mem.Addr(w)
+	c.lr, c.ret.at = mem.Addr(w), uint32(at-c.base)
 	return nil
 }
 
@@ -198,6 +214,7 @@ func (u *Unwinder) resolve(c *cursor, innermost, syscall bool) error {
 func (u *Unwinder) next(c *cursor) error {
 	id := c.info.Func.ID
 	injected := id == pcln.FuncIDSigpanic || id == pcln.FuncIDAsyncPreempt || id == pcln.FuncIDDebugCallV2
+	u.irregular = u.irregular || injected
 	// Before Go 1.21 only sigpanic counted as a trap in its caller.
 	trap := injected && (id == pcln.FuncIDSigpanic || u.syms.table.Minor() >= 21)
 	caller := u.info(c.lr, trap)
@@ -278,106 +295,4 @@ func (u *Unwinder) finish() *Stack {
 	s := u.syms.intern(hash, &st)
 	u.stacks[hash] = s
 	return s
-}
-
-// infoCache is a hash table from pcKey to PCInfo with open addressing.
-type infoCache struct {
-	keys []uint64
-	vals []*PCInfo
-	n    int
-}
-
-func (c *infoCache) slot(key uint64) int {
-	mask := uint64(len(c.keys) - 1)
-	for i := key * 0x9e3779b97f4a7c15 >> 20; ; i++ {
-		if k := c.keys[i&mask]; k == key || k == 0 {
-			return int(i & mask)
-		}
-	}
-}
-
-func (c *infoCache) get(key uint64) *PCInfo {
-	if len(c.keys) == 0 || key == 0 {
-		return nil
-	}
-	return c.vals[c.slot(key)]
-}
-
-func (c *infoCache) put(key uint64, p *PCInfo) {
-	if key == 0 {
-		return
-	}
-	if 2*c.n >= len(c.keys) {
-		old := *c
-		size := max(1024, 2*len(old.keys))
-		*c = infoCache{keys: make([]uint64, size), vals: make([]*PCInfo, size)}
-		for i, k := range old.keys {
-			if k != 0 {
-				c.put(k, old.vals[i])
-			}
-		}
-	}
-	i := c.slot(key)
-	if c.keys[i] == 0 {
-		c.n++
-	}
-	c.keys[i], c.vals[i] = key, p
-}
-
-// window is the part of a stack that was read last. Stacks are read upwards,
-// so that each byte is read once.
-type window struct {
-	mem   mem.Reader
-	order binary.ByteOrder
-	lo    mem.Addr
-	b     []byte // of buf, the bytes at lo
-	buf   []byte
-	hi    mem.Addr // 0: unknown
-	next  int      // size of the next read
-}
-
-// The sizes of a stack's first and largest read. Most parked goroutines use
-// less than the first.
-const (
-	minWindow = 1 << 10
-	maxWindow = 1 << 16
-)
-
-func (w *window) reset(hi mem.Addr) { w.b, w.hi, w.next = w.b[:0], hi, minWindow }
-
-// word returns the 8 bytes at a as a number.
-func (w *window) word(a mem.Addr) (uint64, error) {
-	if a < w.lo || uint64(a-w.lo)+8 > uint64(len(w.b)) {
-		if err := w.fill(a); err != nil {
-			return 0, err
-		}
-	}
-	return w.order.Uint64(w.b[a-w.lo:]), nil
-}
-
-// fill reads at least the 8 bytes at a, and more where the stack goes on.
-func (w *window) fill(a mem.Addr) error {
-	n := w.next
-	if w.hi > a {
-		n = int(min(uint64(n), uint64(w.hi-a)))
-	} else {
-		// Nothing says that memory goes on behind this page.
-		n = min(n, int(4096-a%4096))
-	}
-	n = max(n, 8)
-	if cap(w.buf) < n {
-		w.buf = make([]byte, max(n, minWindow))
-	}
-	w.lo, w.b = a, w.buf[:n]
-	err := w.mem.ReadAt(w.b, a)
-	if err != nil && n > 8 {
-		w.b = w.buf[:8]
-		err = w.mem.ReadAt(w.b, a)
-	}
-	if err != nil {
-		w.b = w.b[:0]
-		return err
-	}
-	w.next = min(4*w.next, maxWindow)
-	return nil
 }

@@ -26,7 +26,7 @@ type args []starlark.Value
 
 // Builtins are all builtins, in the order of the help.
 func Builtins() []Builtin {
-	return slices.Concat(goroutineBuiltins(), schedulerBuiltins(), objectBuiltins(), answerBuiltins(), memoryBuiltins(), outputBuiltins())
+	return slices.Concat(goroutineBuiltins(), schedulerBuiltins(), objectBuiltins(), answerBuiltins(), bucketBuiltins(), memoryBuiltins(), outputBuiltins())
 }
 
 // FindBuiltin returns the builtin called name.

@@ -29,6 +29,7 @@ type classes struct {
 	waker   *class[wake.Waker]
 	why     *class[*inspect.Diagnosis]
 	group   *class[inspect.Group]
+	bucket  *class[*inspect.Bucket]
 }
 
 func newClasses() *classes {
@@ -39,7 +40,7 @@ func newClasses() *classes {
 		waiters: waitersClass(), waiter: waiterClass(),
 		runq: runqClass(), runqP: runqPClass(),
 		wakers: wakersClass(), waker: wakerClass(),
-		why: whyClass(), group: groupClass(),
+		why: whyClass(), group: groupClass(), bucket: bucketClass(),
 	}
 }
 
@@ -52,6 +53,6 @@ func (c *classes) all() []value {
 		c.waiters.of(nil, nil), c.waiter.of(nil, inspect.Waiter{}),
 		c.runq.of(nil, nil), c.runqP.of(nil, inspect.RunQP{}),
 		c.wakers.of(nil, nil), c.waker.of(nil, wake.Waker{}),
-		c.why.of(nil, nil), c.group.of(nil, inspect.Group{}),
+		c.why.of(nil, nil), c.group.of(nil, inspect.Group{}), c.bucket.of(nil, nil),
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"go.starlark.net/starlark"
 
@@ -112,7 +113,7 @@ func gLabels(_ *Interp, g *inspect.Goroutine) (starlark.Value, error) {
 	return d, nil
 }
 
-func sortedKeys(m map[string]string) []string {
+func sortedKeys[V any](m map[string]V) []string {
 	keys := make([]string, 0, len(m))
 	for k := range m {
 		keys = append(keys, k)
@@ -172,7 +173,42 @@ func (l *goroutines) report() render.Report {
 	return render.Report{
 		Sections: []render.Section{render.Lines(l.lines)},
 		Records:  l.records,
+		Encoded:  l.encoded,
 	}
+}
+
+// partSize is how many goroutines are shown or encoded at once.
+const partSize = 512
+
+// encoded yields the records of some goroutines at a time.
+func (l *goroutines) encoded(yield func([]byte, error) bool) {
+	if err := l.read(); err != nil {
+		yield(nil, err)
+		return
+	}
+	var frames frameCache
+	var used sync.Pool // of []byte
+	encode := func(from, to int) []byte {
+		b, _ := used.Get().([]byte)
+		for _, g := range l.gs[from:to] {
+			b = append(frames.appendGoroutine(b, l.in.p, g), '\n')
+		}
+		return b
+	}
+	for b, err := range ordered(l.in.ctx, len(l.gs), partSize, encode) {
+		if !yield(b, err) {
+			return
+		}
+		used.Put(b[:0])
+	}
+}
+
+// read reads the stacks of all goroutines if there are many to be shown.
+func (l *goroutines) read() error {
+	if len(l.gs) <= partSize {
+		return nil
+	}
+	return l.in.p.ReadStacks(l.in.ctx)
 }
 
 func (l *goroutines) records(yield func(any, error) bool) {
@@ -188,15 +224,25 @@ func (l *goroutines) records(yield func(any, error) bool) {
 }
 
 func (l *goroutines) lines(yield func(string, error) bool) {
-	for i, g := range l.gs {
-		if err := l.in.ctx.Err(); err != nil {
+	if err := l.read(); err != nil {
+		yield("", err)
+		return
+	}
+	blocks := func(from, to int) (lines []string) {
+		for i, g := range l.gs[from:to] {
+			if from+i > 0 {
+				lines = append(lines, "")
+			}
+			lines = append(lines, l.in.block(g)...)
+		}
+		return lines
+	}
+	for lines, err := range ordered(l.in.ctx, len(l.gs), partSize, blocks) {
+		if err != nil {
 			yield("", err)
 			return
 		}
-		if i > 0 && !yield("", nil) {
-			return
-		}
-		for _, line := range l.in.block(g) {
+		for _, line := range lines {
 			if !yield(line, nil) {
 				return
 			}

@@ -15,6 +15,12 @@ type goroutineRecord inspect.GoroutineRecord
 
 // AppendJSON appends the record.
 func (r goroutineRecord) AppendJSON(b []byte) []byte {
+	b = appendHead(b, &r)
+	return appendTail(appendList(b, r.Frames, appendFrame), &r)
+}
+
+// appendHead appends what stands before the frames.
+func appendHead(b []byte, r *goroutineRecord) []byte {
 	b = strconv.AppendUint(append(b, `{"goid":`...), r.Goid, 10)
 	b = render.AppendAddr(append(b, `,"addr":`...), uint64(r.Addr))
 	b = render.AppendString(append(b, `,"status":`...), string(r.Status))
@@ -28,7 +34,11 @@ func (r goroutineRecord) AppendJSON(b []byte) []byte {
 	b = appendText(append(b, `,"created_by":`...), r.CreatedBy)
 	b = appendText(append(b, `,"start":`...), r.Start)
 	b = appendLabels(append(b, `,"labels":`...), r.Labels)
-	b = appendList(append(b, `,"frames":`...), r.Frames, appendFrame)
+	return append(b, `,"frames":`...)
+}
+
+// appendTail appends what stands behind the frames.
+func appendTail(b []byte, r *goroutineRecord) []byte {
 	if r.FramesError != "" {
 		b = render.AppendString(append(b, `,"frames_error":`...), r.FramesError)
 	}
@@ -37,11 +47,20 @@ func (r goroutineRecord) AppendJSON(b []byte) []byte {
 }
 
 func appendFrame(b []byte, f *inspect.FrameRecord) []byte {
+	b = render.AppendAddr(append(appendFrameHead(b, f), `,"sp":`...), uint64(f.SP))
+	return appendFrameTail(b, f)
+}
+
+// appendFrameHead appends what stands before the stack pointer.
+func appendFrameHead(b []byte, f *inspect.FrameRecord) []byte {
 	b = render.AppendString(append(b, `{"func":`...), f.Func)
 	b = render.AppendString(append(b, `,"file":`...), f.File)
 	b = strconv.AppendInt(append(b, `,"line":`...), int64(f.Line), 10)
-	b = render.AppendAddr(append(b, `,"pc":`...), uint64(f.PC))
-	b = render.AppendAddr(append(b, `,"sp":`...), uint64(f.SP))
+	return render.AppendAddr(append(b, `,"pc":`...), uint64(f.PC))
+}
+
+// appendFrameTail appends what stands behind the stack pointer.
+func appendFrameTail(b []byte, f *inspect.FrameRecord) []byte {
 	b = strconv.AppendBool(append(b, `,"inlined":`...), f.Inlined)
 	return append(b, '}')
 }
@@ -80,6 +99,12 @@ func appendOn(b []byte, w *wait.On) []byte {
 	}
 	if w.Position != nil {
 		b = strconv.AppendInt(append(b, `,"position":`...), int64(*w.Position), 10)
+	}
+	if w.Context != nil {
+		b = appendMarshalled(append(b, `,"context":`...), w.Context)
+	}
+	if w.Lock != nil {
+		b = appendMarshalled(append(b, `,"lock":`...), w.Lock)
 	}
 	if w.Note != "" {
 		b = render.AppendString(append(b, `,"note":`...), w.Note)

@@ -109,6 +109,7 @@ func TestAttributesAreDocumentedAndReadable(t *testing.T) {
 		"Waker":     fmt.Sprintf("wakers(%d).wakers[0]", c.Vars.Int(t, "closer.goid")),
 		"Diagnosis": "why()",
 		"Group":     "why().groups[0]",
+		"Bucket":    "buckets()[0]",
 	}
 	for _, class := range in.classes.all() {
 		t.Run(class.Type(), func(t *testing.T) {

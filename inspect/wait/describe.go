@@ -2,7 +2,7 @@ package wait
 
 // describe returns ref in full.
 func (r *Resolver) describe(s *subject, row *Row, ref Ref) On {
-	on := On{Kind: ref.Kind(), Op: ref.Op(), Select: ref.Select, Nil: ref.Nil, Sudog: ref.Sudog, Note: s.note}
+	on := On{Kind: ref.Kind(), Op: ref.Op(), Select: ref.Select, Nil: ref.Nil, Sudog: ref.Sudog, Part: ref.Part, Note: s.note}
 	if ref.Addr == 0 {
 		on.Type = typeOfMissing(ref.Kind())
 		if on.Kind == Timer {
@@ -11,9 +11,10 @@ func (r *Resolver) describe(s *subject, row *Row, ref Ref) On {
 		return on
 	}
 	on.Addr = ptr(ref.Addr)
+	on.Lock = r.lockOf(ref)
 	switch on.Kind {
 	case Chan:
-		r.describeChan(&on)
+		r.describeChan(s, &on)
 	case Mutex:
 		on.Type = "sync.Mutex"
 		if ref.Part == OnceMutex {

@@ -2,9 +2,7 @@ package wait
 
 import (
 	"fmt"
-	"slices"
 
-	"rtdbg/inspect/mem"
 	"rtdbg/inspect/rt"
 )
 
@@ -76,7 +74,7 @@ func isSelectReason(reason string) bool {
 }
 
 // describeChan completes the answer for a channel.
-func (r *Resolver) describeChan(on *On) {
+func (r *Resolver) describeChan(s *subject, on *On) {
 	c, err := r.rt.ReadChan(*on.Addr)
 	if err != nil {
 		on.Note = "unreadable: " + err.Error()
@@ -88,6 +86,9 @@ func (r *Resolver) describeChan(on *On) {
 	}
 	if on.Select && on.Op == Wait {
 		on.Note = "direction unknown: its sudog is in neither queue of the channel, or they are unreadable"
+	}
+	if on.Op == Recv && c.ElemSize == 0 && c.DataQSiz == 0 {
+		on.Context = r.Context(s.G, c.Addr)
 	}
 	if t, ok := r.TimerOf(c.Addr); ok {
 		if t.When != 0 {
@@ -108,103 +109,4 @@ func (r *Resolver) wholeSelect(s *subject, list []On) []On {
 		return list
 	}
 	return r.selectCases(s, list)
-}
-
-// scase is one entry of the array that the compiler builds for a select
-// (runtime.scase, select.go): channel and element, two words.
-const scaseWords = 2
-
-// maxScaseFrame bounds the frame that is searched for the array, in bytes.
-const maxScaseFrame = 1 << 20
-
-// selectCases puts the cases of a select in order and adds the nil ones.
-// g.waiting is in the order of addresses; the array of cases lies in the
-// frame that called selectgo: sends first in source order, then receives in
-// reverse source order (cmd/compile/internal/walk/select.go). With sends and
-// receives mixed their order among each other is not in the array.
-func (r *Resolver) selectCases(s *subject, cases []On) []On {
-	order := r.findCases(s, cases)
-	if order == nil {
-		return cases
-	}
-	var sends, recvs []On
-	for _, on := range order {
-		if on.Op == Send {
-			sends = append(sends, on)
-		} else {
-			recvs = append(recvs, on)
-		}
-	}
-	slices.Reverse(recvs)
-	all := append(sends, recvs...)
-	if len(sends) == 0 || len(recvs) == 0 {
-		for i := range all {
-			all[i].Case = ptr(i)
-		}
-	}
-	return all
-}
-
-// findCases finds the array of cases on the stack and returns its entries in
-// the array's order, nil if it was not found. Entries that are nil between two
-// others are nil channels.
-func (r *Resolver) findCases(s *subject, cases []On) []On {
-	lo, hi := callerOf(s.trace(), "runtime.selectgo")
-	if lo == 0 || hi-lo > maxScaseFrame {
-		return nil
-	}
-	b, err := r.rt.Mem.View(lo, int(hi-lo))
-	if err != nil {
-		return nil
-	}
-	words := make([]mem.Addr, len(b)/8)
-	for i := range words {
-		words[i] = mem.Addr(r.rt.Arch.Order.Uint64(b[8*i:]))
-	}
-	index := make(map[mem.Addr][]int, len(cases))
-	for i := range cases {
-		index[*cases[i].Addr] = append(index[*cases[i].Addr], i)
-	}
-	for start := range words {
-		if _, ok := index[words[start]]; ok {
-			if order := matchCases(words[start:], cases, index); order != nil {
-				return order
-			}
-		}
-	}
-	return nil
-}
-
-// matchCases reads cases from words until all of them are found once.
-func matchCases(words []mem.Addr, cases []On, index map[mem.Addr][]int) []On {
-	var order []On
-	used := make([]bool, len(cases))
-	left := len(cases)
-	for i := 0; left > 0; i += scaseWords {
-		if i+1 >= len(words) {
-			return nil
-		}
-		c, elem := words[i], words[i+1]
-		if c == 0 {
-			order = append(order, On{Kind: Chan, Op: Recv, Select: true, Nil: true, Note: "the channel is nil"})
-			continue
-		}
-		at := slices.IndexFunc(index[c], func(j int) bool { return !used[j] && cases[j].Elem == elem })
-		if at < 0 {
-			return nil
-		}
-		j := index[c][at]
-		used[j] = true
-		left--
-		if cases[j].Op == Send {
-			// A nil case before a send is a send: sends come first.
-			for k := range order {
-				if order[k].Nil {
-					order[k].Op = Send
-				}
-			}
-		}
-		order = append(order, cases[j])
-	}
-	return order
 }

@@ -197,14 +197,3 @@ func frameEnd(tr *stack.Trace, fn string, n int) mem.Addr {
 	i = min(i+n, len(tr.Stack.Frames)-1)
 	return tr.SP + mem.Addr(tr.Stack.Frames[i].FP)
 }
-
-// callerOf returns the extent [SP, FP) of the physical frame that called
-// function fn, zeros if fn is not on the stack.
-func callerOf(tr *stack.Trace, fn string) (lo, hi mem.Addr) {
-	i := physical(tr, fn) + 1
-	if i == 0 || i >= len(tr.Stack.Frames) {
-		return 0, 0
-	}
-	f := &tr.Stack.Frames[i]
-	return tr.SP + mem.Addr(f.SP), tr.SP + mem.Addr(f.FP)
-}

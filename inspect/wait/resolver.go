@@ -36,6 +36,8 @@ type Resolver struct {
 	timers lazy[map[mem.Addr]rt.Timer]
 	// funcName names the function that a function value calls.
 	funcName func(fn mem.Addr) string
+	symbol   func(name string) (mem.Addr, bool)
+	objects  func(t stack.Trace, frame int, visit func(mem.Range))
 	dirs     directions
 	roles    sync.Map // *stack.Stack → *stackRole
 	lastRole atomic.Pointer[stackRole]
@@ -68,6 +70,12 @@ type Input struct {
 	// FuncName names the function that a function value calls, "" if that
 	// is unknown.
 	FuncName func(fn mem.Addr) string
+	// Symbol looks package-level variables up; nil, or false, for a program
+	// without symbols.
+	Symbol func(name string) (mem.Addr, bool)
+	// Objects calls visit with the variables of a physical frame whose
+	// address is taken and that hold pointers; nil if they are not known.
+	Objects func(t stack.Trace, frame int, visit func(mem.Range))
 	// NowNS is the nanotime of the capture in ns, if NowKnown.
 	NowNS    int64
 	NowKnown bool
@@ -75,7 +83,8 @@ type Input struct {
 
 // NewResolver returns a Resolver for one stopped instant.
 func NewResolver(in Input) *Resolver {
-	res := &Resolver{rt: in.RT, stacks: in.Stacks, funcName: in.FuncName, nowNS: in.NowNS, nowKnown: in.NowKnown,
+	res := &Resolver{rt: in.RT, stacks: in.Stacks, funcName: in.FuncName, symbol: in.Symbol, objects: in.Objects,
+		nowNS: in.NowNS, nowKnown: in.NowKnown,
 		rows: make(map[string]*Row)}
 	rows := Rows()
 	for i := range rows {

@@ -72,6 +72,14 @@ type On struct {
 	Queue    string `json:"queue,omitempty"`
 	Position *int   `json:"position,omitempty"`
 
+	// Context is the context whose done channel this is, nil if it is none
+	// or was not found.
+	Context *Context `json:"context,omitempty"`
+	// Lock is the state of a lock, WaitGroup, Cond, Once or file descriptor.
+	Lock *LockState `json:"lock,omitempty"`
+
+	// Part says in which part of the object the goroutine waits.
+	Part Part `json:"-"`
 	// Sudog is the goroutine's entry in the object's wait list, 0 if none.
 	Sudog mem.Addr `json:"-"`
 	// Elem is where a received value will be stored, or the value to send.

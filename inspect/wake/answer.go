@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"rtdbg/inspect/mem"
 	"rtdbg/inspect/rt"
 	"rtdbg/inspect/wait"
 )
@@ -19,10 +20,10 @@ func (a *Analyzer) Answer(i int) Answer {
 	case rt.Runnable:
 		ans.Verdict = Woken
 		ans.Wakers = append(ans.Wakers, Waker{By: Runtime, How: "schedule", Certainty: Proven,
-			Evidence: []string{"runnable" + queueOf(a.on[i])}})
+			Evidence: []string{"runnable" + queueOf(a.wait.On(g))}})
 	case rt.Syscall:
 		ans.Verdict = External
-		ans.Wakers = append(ans.Wakers, syscallWaker(a.on[i]))
+		ans.Wakers = append(ans.Wakers, syscallWaker(a.wait.On(g)))
 	case rt.Preempted:
 		ans.Verdict = External
 		ans.Wakers = append(ans.Wakers, Waker{By: Runtime, How: "resume", Certainty: Proven, Evidence: []string{"status preempted"}})
@@ -30,24 +31,6 @@ func (a *Analyzer) Answer(i int) Answer {
 		ans.Verdict, ans.Note = Woken, "it is "+string(s)
 	}
 	return ans
-}
-
-func queueOf(on []wait.On) string {
-	if len(on) == 0 || on[0].Queue == "" {
-		return ""
-	}
-	if on[0].Position == nil || strings.HasSuffix(on[0].Queue, "runnext") {
-		return " in " + on[0].Queue
-	}
-	return fmt.Sprintf(" in %s at position %d", on[0].Queue, *on[0].Position)
-}
-
-func syscallWaker(on []wait.On) Waker {
-	w := Waker{By: Syscall, How: "return", Certainty: Proven, Evidence: []string{"in a system call or C"}}
-	if len(on) > 0 && on[0].Thread != nil {
-		w.Evidence = []string{fmt.Sprintf("in a system call or C on thread %d", *on[0].Thread)}
-	}
-	return w
 }
 
 // waiting answers for a goroutine whose status is waiting.
@@ -69,10 +52,10 @@ func (a *Analyzer) waiting(i int, ans *Answer) {
 		}
 	case class == wait.ByTime:
 		ans.Verdict = External
-		ans.Wakers = append(ans.Wakers, sleepWaker(a.on[i]))
+		ans.Wakers = append(ans.Wakers, sleepWaker(a.wait.On(g)))
 	case class == wait.ByNetwork:
 		ans.Verdict = External
-		ans.Wakers = append(ans.Wakers, pollWakers(a.on[i])...)
+		ans.Wakers = append(ans.Wakers, pollWakers(a.wait.On(g))...)
 	case class == wait.ByGC, class == wait.ByRuntime:
 		ans.Verdict = External
 		ans.Wakers = append(ans.Wakers, Waker{By: byOf(class), How: "ready", Certainty: Proven,
@@ -82,83 +65,123 @@ func (a *Analyzer) waiting(i int, ans *Answer) {
 	}
 }
 
-// ByDesign reports whether g is the main goroutine in an empty select: the way
-// to keep a program running whose work is done by other goroutines. The
-// runtime's leak detector does not count the main goroutine either.
-func ByDesign(g *rt.G, reason string) bool { return g.Goid == 1 && reason == "select (no cases)" }
-
-func byOf(c wait.Class) By {
-	if c == wait.ByGC {
-		return GC
-	}
-	return Runtime
-}
-
-func sleepWaker(on []wait.On) Waker {
-	w := Waker{By: Timer, How: "fire", Certainty: Proven, Evidence: []string{"time.Sleep"}}
-	if len(on) > 0 {
-		w.InNS, w.Object = on[0].InNS, on[0].Addr
-		if on[0].WhenNS != nil {
-			w.Evidence = []string{fmt.Sprintf("the sleep ends at nanotime %d", *on[0].WhenNS)}
-		}
-	}
-	return w
-}
-
-// pollWakers answers for IO wait: the poller, and the deadline if one is set.
-func pollWakers(on []wait.On) []Waker {
-	w := Waker{By: Netpoll, How: "ready", Certainty: Proven, Evidence: []string{"parked in netpollblock"}}
-	if len(on) == 0 || on[0].Addr == nil {
-		return []Waker{w}
-	}
-	w.Object = on[0].Addr
-	if on[0].FD != nil {
-		w.Evidence = []string{fmt.Sprintf("its pollDesc waits for fd %d to become ready to %s", *on[0].FD, on[0].Op)}
-	}
-	list := []Waker{w}
-	if on[0].WhenNS != nil {
-		list = append(list, Waker{By: Timer, How: "deadline", InNS: on[0].InNS, Object: on[0].Addr, Certainty: Proven,
-			Evidence: []string{fmt.Sprintf("%s deadline at nanotime %d", on[0].Op, *on[0].WhenNS)}})
-	}
-	return list
-}
-
 // byGoroutines answers for a wait on channels or sync objects.
 func (a *Analyzer) byGoroutines(i int, ans *Answer) {
 	var notes []string
-	for _, on := range a.on[i] {
+	var ranks []int
+	add := func(w Waker, rank int) { ans.Wakers, ranks = append(ans.Wakers, w), append(ranks, rank) }
+	for _, on := range a.wait.On(&a.gs[i]) {
 		if on.Kind == wait.Bubble {
-			ans.Wakers = append(ans.Wakers, Waker{By: Runtime, How: "resume", Object: on.Addr, Certainty: Proven, Evidence: []string{on.Note}})
+			add(Waker{By: Runtime, How: "resume", Object: on.Addr, Certainty: Proven, Evidence: []string{on.Note}}, 0)
 		}
-		if on.Addr == nil || a.objects[*on.Addr] == nil {
+		if n, ok := a.objectOf(on.Addr); !ok {
 			if on.Note != "" && !on.Nil {
 				notes = append(notes, on.Note)
 			}
+		} else if t, fires := a.timerOf(n); fires {
+			add(timerWaker(&a.objects[n], t, on), 0)
+		}
+	}
+	byGoroutine := false
+	asked := make(map[held]bool)
+	ws := a.waitsOf(i)
+	for j := range ws {
+		if ws[j].obj < 0 {
 			continue
 		}
-		o := a.objects[*on.Addr]
-		if o.timer != nil && o.timer.When != 0 {
-			ans.Wakers = append(ans.Wakers, timerWaker(o, on))
+		n, op := int(ws[j].obj), roleOf(&ws[j])
+		k := held{uint32(n), side(op)}
+		if asked[k] {
+			continue
 		}
-		ans.Wakers = append(ans.Wakers, a.candidates(i, o, on)...)
-		notes = append(notes, a.limits(i, o)...)
+		asked[k] = true
+		list := a.Candidates(n, op)
+		for c := range list {
+			if w, ok := a.waker(&list[c], n, i); ok {
+				add(w, list[c].rank)
+				byGoroutine = byGoroutine || !list[c].Peer
+			}
+		}
+		notes = append(notes, a.limits(i, n)...)
 	}
-	a.rankWakers(ans)
-	a.verdict(i, ans, notes)
+	cutWakers(ans, ranks)
+	a.verdict(i, ans, byGoroutine, notes)
 }
 
-func timerWaker(o *object, on wait.On) Waker {
-	return Waker{By: Timer, How: "fire", InNS: on.InNS, Object: &o.addr, Certainty: Proven,
-		Evidence: []string{fmt.Sprintf("timer %v sends to the channel at nanotime %d", o.timer.Addr, o.timer.When)}}
+// objectOf returns the number of the object at an address.
+func (a *Analyzer) objectOf(at *mem.Addr) (int, bool) {
+	if at == nil {
+		return 0, false
+	}
+	n, ok := a.objectAt.find(*at)
+	return int(n), ok
 }
 
-// limits says what keeps the candidates of o from being all.
-func (a *Analyzer) limits(i int, o *object) []string {
-	if a.state[i] == live {
+// waker describes a candidate as a waker of goroutine i, which is left out of
+// it if it is a member itself and does not hold what it waits for; ok is false
+// if nobody is left. Of those with the same stack, those that wait on the
+// object too stand behind it or in front of it.
+func (a *Analyzer) waker(c *Candidate, n, i int) (w Waker, ok bool) {
+	o := &a.objects[n]
+	w = Waker{By: Goroutine, How: c.How, Object: &o.addr, Certainty: c.Certainty, Count: len(c.Members)}
+	_, self := slices.BinarySearch(c.Members, int32(i))
+	self = self && c.fact == ""
+	if self {
+		w.Count--
+	}
+	if w.Count == 0 {
+		return w, false
+	}
+	best := stuck
+	for _, m := range c.Members {
+		if self && int(m) == i {
+			continue
+		}
+		if s := a.info[m].state; w.Goid == 0 || s != gone && s > best {
+			w.Goid, best = a.gs[m].Goid, s
+		}
+		if len(w.Goids) < MaxGoids {
+			w.Goids = append(w.Goids, a.gs[m].Goid)
+		}
+		if len(w.Goids) == MaxGoids && best == live {
+			break
+		}
+	}
+	if w.Count == 1 {
+		w.Count, w.Goids = 0, nil
+	}
+	w.Evidence = a.Evidence(c, n)
+	return w, true
+}
+
+// cutWakers puts the likeliest wakers first and cuts the list.
+func cutWakers(ans *Answer, ranks []int) {
+	order := make([]int, len(ranks))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(x, y int) int { return ranks[x] - ranks[y] })
+	sorted := make([]Waker, len(order))
+	for i, j := range order {
+		sorted[i] = ans.Wakers[j]
+	}
+	ans.Wakers = sorted
+	if n := len(ans.Wakers) - MaxWakers; n > 0 {
+		for _, w := range ans.Wakers[MaxWakers:] {
+			ans.More += max(w.Count, 1)
+		}
+		ans.Wakers = ans.Wakers[:MaxWakers]
+	}
+}
+
+// limits says what keeps the candidates for object n from being all.
+func (a *Analyzer) limits(i, n int) []string {
+	if a.info[i].state == live {
 		return nil
 	}
+	o := &a.objects[n]
 	switch {
-	case o.global:
+	case a.nodes[o.node].global:
 		return []string{fmt.Sprintf("%s %v is a package-level variable: any code that names it can reach it", o.kind, o.addr)}
 	case a.heap == nil:
 		return []string{fmt.Sprintf("the heap could not be read to see who else reaches %s %v", o.kind, o.addr)}
@@ -169,8 +192,7 @@ func (a *Analyzer) limits(i int, o *object) []string {
 }
 
 // verdict sums the wakers up.
-func (a *Analyzer) verdict(i int, ans *Answer, notes []string) {
-	byGoroutine := slices.ContainsFunc(ans.Wakers, func(w Waker) bool { return w.By == Goroutine })
+func (a *Analyzer) verdict(i int, ans *Answer, byGoroutine bool, notes []string) {
 	others := slices.ContainsFunc(ans.Wakers, func(w Waker) bool { return w.By != Goroutine })
 	ans.Verdict = a.sum(i, byGoroutine, others)
 	if ans.Verdict == Never {
@@ -184,103 +206,17 @@ func (a *Analyzer) verdict(i int, ans *Answer, notes []string) {
 // sum is the verdict on goroutine i, which has goroutines as candidates, or
 // other wakers, or none.
 func (a *Analyzer) sum(i int, byGoroutine, others bool) Verdict {
-	switch {
-	case a.state[i] == live && byGoroutine:
+	switch s := a.info[i].state; {
+	case s == live && byGoroutine:
 		return Wakeable
-	case a.state[i] == live && others:
+	case s == live && others:
 		return External
-	case a.state[i] == live, a.state[i] == unsure:
+	case s == live, s == unsure:
 		return Unknown
 	case byGoroutine:
 		return Deadlock
 	}
 	return Never
-}
-
-// candidates are the goroutines but i that can act on o, as groups.
-func (a *Analyzer) candidates(i int, o *object, on wait.On) []Waker {
-	groups := a.groups(o)
-	self := o.groupOf(i)
-	list := make([]Waker, 0, len(groups))
-	for j := range groups {
-		w := groups[j].waker(a, o, i, j == self)
-		if w.By == "" {
-			continue
-		}
-		w.How = how(on.Kind, on.Op)
-		list = append(list, w)
-	}
-	return list
-}
-
-// evidence says in words how a goroutine reaches an object.
-func (a *Analyzer) evidence(r stackRef, o *object) []string {
-	name, shown := a.stacks.Func(r.g, r.frame)
-	what := fmt.Sprintf("frame %d %s refers to %s %v", shown, name, o.kind, o.addr)
-	if !r.exact {
-		what += " (a word that looks like a pointer)"
-	}
-	e := []string{what}
-	if s := a.statusWords(r.g); s != "" {
-		e = append(e, s)
-	}
-	return e
-}
-
-// statusWords says what the candidate itself does.
-func (a *Analyzer) statusWords(i int) string {
-	g := &a.gs[i]
-	if reason := a.rt.WaitReason(g); reason != "" {
-		switch a.state[i] {
-		case live:
-			return "it is waiting: " + reason
-		case unsure:
-			return "it is waiting itself: " + reason + "; whether it can be woken is not known"
-		}
-		return "it is stuck itself: " + reason
-	}
-	return "it is " + string(a.rt.Status(g))
-}
-
-// rankWakers puts the likeliest wakers first and cuts the list.
-func (a *Analyzer) rankWakers(ans *Answer) {
-	slices.SortStableFunc(ans.Wakers, func(x, y Waker) int { return a.rank(x) - a.rank(y) })
-	if n := len(ans.Wakers) - MaxWakers; n > 0 {
-		for _, w := range ans.Wakers[MaxWakers:] {
-			ans.More += max(w.Count, 1)
-		}
-		ans.Wakers = ans.Wakers[:MaxWakers]
-	}
-}
-
-// rank orders wakers: proven before inferred before possible, and among the
-// possible those that run before those that wait before those that are stuck.
-func (a *Analyzer) rank(w Waker) int {
-	n := map[Certainty]int{Proven: 0, Inferred: 10, Possible: 20}[w.Certainty]
-	if w.By != Goroutine {
-		return n
-	}
-	if w.peer {
-		n += 5
-	}
-	if i, ok := a.index(w.Goid); ok {
-		switch {
-		case a.rt.WaitReason(&a.gs[i]) == "":
-		case a.state[i] == live:
-			n++
-		case a.state[i] == unsure:
-			n += 2
-		default:
-			n += 3
-		}
-	}
-	return n
-}
-
-// index finds a goroutine by its id.
-func (a *Analyzer) index(goid uint64) (int, bool) {
-	i, ok := a.byGoid[goid]
-	return i, ok
 }
 
 // Verdict sums up the prospects of goroutine number i of the Input, as its
@@ -291,22 +227,50 @@ func (a *Analyzer) Verdict(i int) Verdict {
 		return a.Answer(i).Verdict
 	}
 	byGoroutine, others := false, false
-	for _, on := range a.on[i] {
-		others = others || on.Kind == wait.Bubble
-		if on.Addr == nil || a.objects[*on.Addr] == nil {
-			continue
+	ws := a.waitsOf(i)
+	for j := range ws {
+		others = others || ws[j].Kind() == wait.Bubble
+		if n := ws[j].obj; n >= 0 {
+			if !others {
+				_, others = a.timerOf(int(n))
+			}
+			byGoroutine = byGoroutine || a.hasCandidate(int(n), side(roleOf(&ws[j])), i)
 		}
-		o := a.objects[*on.Addr]
-		others = others || o.timer != nil && o.timer.When != 0
-		byGoroutine = byGoroutine || a.hasCandidate(o, i)
 	}
 	return a.sum(i, byGoroutine, others)
 }
 
+// hasCandidate reports whether a goroutine other than i can act on one side of
+// object n.
+func (a *Analyzer) hasCandidate(n int, of uint8, i int) bool {
+	if len(a.holders[held{uint32(n), of}].owners) > 0 {
+		return true
+	}
+	for _, c := range a.actsOnObject(n) {
+		if c.side != of {
+			continue
+		}
+		if m := a.members(c.group); len(m) > 1 || int(m[0].g) != i {
+			return true
+		}
+	}
+	return false
+}
+
 // Kind returns the kind of what goroutine number i waits on, "" for nothing.
 func (a *Analyzer) Kind(i int) wait.Kind {
-	if len(a.on[i]) == 0 {
-		return ""
+	if ws := a.waitsOf(i); len(ws) > 0 {
+		return ws[0].Kind()
 	}
-	return a.on[i][0].Kind
+	g := &a.gs[i]
+	if row, ok := a.wait.Row(g); ok {
+		return row.Kind
+	}
+	switch a.rt.Status(g) {
+	case rt.Syscall:
+		return wait.Syscall
+	case rt.Runnable, rt.Preempted:
+		return wait.Runtime
+	}
+	return ""
 }

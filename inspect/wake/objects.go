@@ -1,7 +1,7 @@
 package wake
 
 import (
-	"sync"
+	"slices"
 
 	"rtdbg/inspect/heap"
 	"rtdbg/inspect/mem"
@@ -13,81 +13,161 @@ import (
 type object struct {
 	addr mem.Addr
 	kind wait.Kind
-	// extent is the heap object around addr, or addr alone where it is a
-	// package-level variable or the heap is not known: a pointer anywhere
-	// into it reaches the object.
-	extent heap.Extent
-	// global says that the object lies in a package-level variable.
-	global bool
-	// waiters are indexes of goroutines.
-	waiters []int
-	// refs are the goroutines with a live pointer into extent on their stack.
-	refs []stackRef
+	// node is the heap object or variable that it lies in.
+	node uint32
+	// waiters is the beginning of its part of Analyzer.waiters, which ends
+	// where that of the next object begins.
+	waiters uint32
 	// reached says that somebody who can run reaches the object, through
 	// the heap or package-level variables if not from his stack.
 	reached bool
-	// groups are the candidates among refs, computed when first asked for;
-	// able are their members in order of goroutines.
-	groupOnce sync.Once
-	groups    []group
-	able      []member
-	// timer fires into the channel; nil if there is none.
-	timer *rt.Timer
+	// woken is, for each side of the object, the state to which its waiters
+	// were raised by somebody who can act on it.
+	woken [sides]state
 }
 
-// stackRef is a goroutine's reference to an object.
-type stackRef struct {
-	g     int
-	frame int
-	exact bool
-	// own says that the frame's function is the program's own.
-	own bool
+// waiter is a goroutine that waits on an object, and what it wants of it: see
+// side.
+type waiter struct {
+	g  int32
+	op wait.Op
 }
 
-// score ranks the references of one goroutine to one object.
-func (r stackRef) score() int {
-	n := 0
-	if r.exact {
-		n += 2
+// sides is how many kinds of waiters of one object are told apart.
+const sides = 3
+
+// side tells the kinds of waiters of an object apart that different
+// goroutines wake: receivers and senders; those who want to lock, readers, and
+// the writer that waits for readers, whose op is wait.Wait.
+func side(op wait.Op) uint8 {
+	switch op {
+	case wait.Send, wait.RLock:
+		return 1
+	case wait.Wait:
+		return 2
 	}
-	if r.own {
-		n++
+	return 0
+}
+
+// roleOf is what a goroutine wants of an object, as side takes it.
+func roleOf(r *waitRef) wait.Op {
+	if r.Part == wait.WriterSem {
+		return wait.Wait
+	}
+	return r.Op()
+}
+
+// node is a piece of memory that leads to objects: a heap object or a
+// package-level variable in which one lies (level 0), or that holds a pointer
+// to a node of a lower level.
+type node struct {
+	extent heap.Extent
+	level  uint8
+	global bool
+	// crowded says that not all that hold it are known: they are too many.
+	crowded bool
+	// refs is the beginning of its part of Analyzer.refs, groups of
+	// Analyzer.groups, holders of Analyzer.edges, held of Analyzer.downs,
+	// objects of Analyzer.inNode; each part ends where the next node's begins.
+	refs, groups, holders, held, objects uint32
+}
+
+// collect numbers the objects that goroutines wait on, in order of goroutines.
+func (a *Analyzer) collect() {
+	var index addrIndex
+	count := []uint32{}
+	for i := range a.info {
+		ws := a.waitsOf(i)
+		for j := range ws {
+			w := &ws[j]
+			if w.Addr == 0 {
+				continue
+			}
+			n := index.add(w.Addr, uint32(len(a.objects)))
+			if int(n) == len(a.objects) {
+				a.objects = append(a.objects, object{addr: w.Addr, kind: w.Kind(), node: a.nodeAround(w.Addr)})
+				count = append(count, 0)
+			}
+			w.obj = int32(n)
+			count[n]++
+		}
+	}
+	a.objectAt = index
+	at := uint32(0)
+	for n := range a.objects {
+		a.objects[n].waiters = at
+		at += count[n]
+		count[n] = a.objects[n].waiters
+	}
+	a.waiters = make([]waiter, at)
+	for i := range a.info {
+		for _, w := range a.waitsOf(i) {
+			if w.obj >= 0 {
+				a.waiters[count[w.obj]] = waiter{int32(i), roleOf(&w)}
+				count[w.obj]++
+			}
+		}
+	}
+}
+
+// placeObjects lists for each node the objects in it.
+func (a *Analyzer) placeObjects() {
+	a.inNode = make([]uint32, len(a.objects))
+	for n := range a.inNode {
+		a.inNode[n] = uint32(n)
+	}
+	slices.SortStableFunc(a.inNode, func(x, y uint32) int { return int(a.objects[x].node) - int(a.objects[y].node) })
+	at := 0
+	for n := range a.nodes {
+		a.nodes[n].objects = uint32(at)
+		for at < len(a.inNode) && a.objects[a.inNode[at]].node == uint32(n) {
+			at++
+		}
+	}
+}
+
+// nodeAround returns the number of the node that an object lies in.
+func (a *Analyzer) nodeAround(at mem.Addr) uint32 {
+	x, global := a.extentOf(at)
+	return a.node(x, 0, global)
+}
+
+// node returns the number of the node with an extent, which it makes if it is
+// new.
+func (a *Analyzer) node(x heap.Extent, level uint8, global bool) uint32 {
+	n := a.nodeAt.add(x.Start, uint32(len(a.nodes)))
+	if int(n) == len(a.nodes) {
+		a.nodes = append(a.nodes, node{extent: x, level: level, global: global})
 	}
 	return n
 }
 
-// pointer returns the extent of a single address.
-func pointer(a mem.Addr) heap.Extent { return heap.Extent{Start: a, End: a + 1} }
-
-// extentOf returns what a pointer must point into to reach the object at a.
-func (a *Analyzer) extentOf(at mem.Addr) (x heap.Extent, global bool) {
-	if a.heap != nil {
-		if o, ok := a.heap.Object(at); ok {
-			return heap.Extent{Start: o.Addr, End: o.Addr + mem.Addr(o.Size)}, false
-		}
+// waitersOf are the goroutines that wait on object n.
+func (a *Analyzer) waitersOf(n int) []waiter {
+	to := len(a.waiters)
+	if n+1 < len(a.objects) {
+		to = int(a.objects[n+1].waiters)
 	}
-	return pointer(at), a.rt.InData(at)
+	return a.waiters[a.objects[n].waiters:to]
 }
 
-// collect lists the objects that goroutines wait on.
-func (a *Analyzer) collect() {
-	for i := range a.gs {
-		for _, on := range a.waits(i) {
-			if on.Addr == nil || !hasGoroutineWakers(on.Kind) {
-				continue
-			}
-			o := a.objects[*on.Addr]
-			if o == nil {
-				o = &object{addr: *on.Addr, kind: on.Kind}
-				o.extent, o.global = a.extentOf(o.addr)
-				a.objects[o.addr] = o
-				a.order = append(a.order, o)
-			}
-			if n := len(o.waiters); n == 0 || o.waiters[n-1] != i {
-				o.waiters = append(o.waiters, i)
-			}
-		}
+// objectsIn are the numbers of the objects in a node.
+func (a *Analyzer) objectsIn(n uint32) []uint32 {
+	to := len(a.inNode)
+	if int(n)+1 < len(a.nodes) {
+		to = int(a.nodes[n+1].objects)
 	}
+	return a.inNode[a.nodes[n].objects:to]
+}
+
+// timerOf returns the timer that will fire into object n.
+func (a *Analyzer) timerOf(n int) (rt.Timer, bool) {
+	o := &a.objects[n]
+	if o.kind != wait.Chan {
+		return rt.Timer{}, false
+	}
+	t, ok := a.wait.TimerOf(o.addr)
+	return t, ok && t.When != 0
 }
 
 // hasGoroutineWakers reports whether other goroutines end waits on kind by

@@ -6,14 +6,15 @@ import (
 	"fmt"
 
 	"rtdbg/inspect/heap"
-	"rtdbg/inspect/mem"
 )
 
 // reach finds the goroutines that stay stuck for certain: nothing that can run
 // can even reach what they wait on. It is the rule by which Go's own leak
 // detector works (runtime/mgc.go, isMaybeRunnable; since Go 1.26): whoever can
 // run, and all package-level variables, reach objects; a goroutine that waits
-// on one of them may be woken and reach more; to the fixpoint.
+// on one of them may be woken and reach more; to the fixpoint. It knows better
+// than that rule where the owner of a lock is known, and where nobody is left
+// who could use a variable.
 func (a *Analyzer) reach(ctx context.Context) error {
 	if !a.anyStuck() {
 		return nil
@@ -22,16 +23,19 @@ func (a *Analyzer) reach(ctx context.Context) error {
 		a.unsettle(func(*object) bool { return true })
 		return nil
 	}
+	if a.nobodyRuns() {
+		return nil
+	}
 	m := a.heap.NewMark()
-	a.skipWaits(m)
+	m.SkipAll(a.books)
 	a.addPs(m)
 	if err := m.Roots(ctx); err != nil {
 		a.limit(ctx, err)
 	}
-	added := make([]bool, len(a.gs))
+	added := make([]bool, len(a.info))
 	for {
-		for i := range a.gs {
-			if added[i] || a.state[i] == stuck || a.state[i] == gone {
+		for i := range a.info {
+			if added[i] || a.info[i].state == stuck || a.info[i].state == gone {
 				continue
 			}
 			added[i] = true
@@ -42,7 +46,7 @@ func (a *Analyzer) reach(ctx context.Context) error {
 		if err := m.Spread(ctx); err != nil {
 			return err
 		}
-		if !a.unsettle(func(o *object) bool { return o.global || m.Reached(o.addr) }) {
+		if !a.unsettle(func(o *object) bool { return a.nodes[o.node].global || m.Reached(o.addr) }) {
 			break
 		}
 	}
@@ -65,8 +69,8 @@ func (a *Analyzer) limit(ctx context.Context, err error) {
 }
 
 func (a *Analyzer) anyStuck() bool {
-	for _, s := range a.state {
-		if s == stuck {
+	for i := range a.info {
+		if a.info[i].state == stuck {
 			return true
 		}
 	}
@@ -76,38 +80,14 @@ func (a *Analyzer) anyStuck() bool {
 // addStack adds all that goroutine i refers to. Where its frames cannot be
 // followed to the end every word of its stack counts.
 func (a *Analyzer) addStack(m *heap.Mark, i int) error {
-	g := &a.gs[i]
-	err := a.stacks.Pointers(i, func(_ int, value mem.Addr, _ bool) { m.Pointer(value) })
-	for _, root := range a.rt.StackRoots(g) {
-		m.Pointer(root)
+	for _, s := range a.slotsOf(i) {
+		m.Pointer(s.value())
 	}
-	if err == nil {
+	if !a.info[i].loose {
 		return nil
 	}
+	g := &a.gs[i]
 	return m.Range(g.StackLo, g.StackHi)
-}
-
-// skipWaits keeps the runtime's own books from counting as a reference: every
-// goroutine descriptor is in allgs and leads through its sudogs to what it
-// waits on, and the ends of stacks, which descriptors record too, are the
-// beginnings of other objects.
-func (a *Analyzer) skipWaits(m *heap.Mark) {
-	ms, err := a.rt.AllMs()
-	if err != nil {
-		a.notes = append(a.notes, "threads incomplete: "+err.Error())
-	}
-	for i := range ms {
-		m.Skip(ms[i].G0)
-		m.Skip(ms[i].GSignal)
-	}
-	for i := range a.gs {
-		m.Skip(a.gs[i].Addr)
-		for _, on := range a.on[i] {
-			if on.Sudog != 0 {
-				m.Skip(on.Sudog)
-			}
-		}
-	}
 }
 
 // addPs adds what the Ps hold: timers, deferred functions. They are objects of
@@ -116,9 +96,6 @@ func (a *Analyzer) addPs(m *heap.Mark) {
 	ps, err := a.rt.AllPs()
 	if err != nil {
 		return // what they hold is then found through allp, and more
-	}
-	for i := range ps {
-		m.Skip(ps[i].Addr)
 	}
 	for i := range ps {
 		for _, r := range a.rt.PointerRanges(&ps[i]) {
@@ -132,19 +109,35 @@ func (a *Analyzer) addPs(m *heap.Mark) {
 // unsettle marks the stuck waiters of the objects for which reached is true as
 // unsure, with all that they can wake, and reports whether there were any.
 func (a *Analyzer) unsettle(reached func(*object) bool) bool {
-	var todo []int
-	for _, o := range a.order {
+	var todo []int32
+	for n := range a.objects {
+		o := &a.objects[n]
 		if o.reached || !reached(o) {
 			continue
 		}
 		o.reached = true
-		for _, i := range o.waiters {
-			if a.state[i] == stuck {
-				a.state[i] = unsure
-				todo = append(todo, i)
+		for _, w := range a.waitersOf(n) {
+			if a.info[w.g].state == stuck && !a.settled(uint32(n), side(w.op)) {
+				a.info[w.g].state = unsure
+				todo = append(todo, w.g)
 			}
 		}
 	}
 	a.spread(todo, unsure)
 	return len(todo) > 0
+}
+
+// nobodyRuns reports whether no goroutine is left that can run code of the
+// program, nor a timer that starts one: then package-level variables are used
+// by nobody any more. What C code may call is not known.
+func (a *Analyzer) nobodyRuns() bool {
+	for i := range a.info {
+		switch a.info[i].state {
+		case live, unsure:
+			if !a.stacks.System(i) {
+				return false
+			}
+		}
+	}
+	return !a.stacks.MayStart()
 }

@@ -11,8 +11,8 @@ type state uint8
 const (
 	// stuck: nobody who can run was found to wake it (so far).
 	stuck state = iota
-	// unsure: somebody who can run reaches what it waits on, but not
-	// directly from his stack: through the heap or package-level variables.
+	// unsure: somebody who can run reaches what it waits on, but was not
+	// found to be able to act on it.
 	unsure
 	// live: it runs, or something outside of Go wakes it, or a live
 	// goroutine can.
@@ -24,93 +24,81 @@ const (
 // propagate finds the live goroutines: those that run or are woken from
 // outside, and those that a live goroutine can wake, to the fixpoint.
 func (a *Analyzer) propagate() {
-	a.state = make([]state, len(a.gs))
-	var todo []int
-	for i := range a.gs {
-		a.state[i] = a.initial(i)
-		if a.state[i] == live {
-			todo = append(todo, i)
+	for n := range a.objects {
+		if _, fires := a.timerOf(n); fires {
+			for _, w := range a.waitersOf(n) {
+				a.info[w.g].state = live
+			}
+		}
+	}
+	var todo []int32
+	for i := range a.info {
+		if g := &a.info[i]; g.state != gone && g.state != live {
+			g.state = a.initial(i)
+		}
+		if a.info[i].state == live {
+			todo = append(todo, int32(i))
 		}
 	}
 	a.spread(todo, live)
 }
 
-// spread carries a state from goroutines to the waiters that they can wake.
-func (a *Analyzer) spread(todo []int, s state) {
-	done := make(map[*object]int)
-	for len(todo) > 0 {
-		i := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		for _, o := range a.reaches[i] {
-			// The first to come leaves out itself at most, the second sees
-			// to that: more have nothing left to do.
-			if done[o] >= 2 || !a.canWake(i, o) {
-				continue
-			}
-			done[o]++
-			for _, w := range o.waiters {
-				if w != i && a.state[w] < s {
-					a.state[w] = s
-					todo = append(todo, w)
-				}
-			}
-		}
-	}
-}
-
 // initial returns what a goroutine's own state says.
 func (a *Analyzer) initial(i int) state {
 	g := &a.gs[i]
-	switch s := a.rt.Status(g); {
-	case dead(s):
-		return gone
-	case s != rt.Waiting && s != rt.Leaked:
+	if s := a.rt.Status(g); s != rt.Waiting && s != rt.Leaked {
 		return live
 	}
 	switch a.wait.Class(g) {
 	case wait.ByNobody:
 		return stuck
 	case wait.ByGoroutine:
-		for _, on := range a.on[i] {
-			if a.external(on) {
-				return live
-			}
+		// An object that was not found says nothing; a wait that is about to
+		// begin or has just ended leads to none.
+		if a.info[i].lost || a.info[i].nwaits == 0 {
+			return live
 		}
 		return stuck
 	}
 	return live
 }
 
-// external reports whether something other than a goroutine ends the wait: a
-// timer that will fire, or state that shows that the wait is over.
-func (a *Analyzer) external(on wait.On) bool {
-	if on.Addr == nil {
-		// An object that was not found says nothing; a wait that is about
-		// to begin or has just ended leads to none.
-		return !on.Nil
-	}
-	if on.Kind == wait.Bubble {
-		return true
-	}
-	o := a.objects[*on.Addr]
-	return o != nil && o.timer != nil && o.timer.When != 0
-}
-
-// canWake reports whether goroutine i, which refers to o, can be the one that
-// wakes a waiter of o: not if all that it does is wait on o itself in the same
-// way, since then somebody else has to wake it first.
-func (a *Analyzer) canWake(i int, o *object) bool {
-	if a.state[i] == gone {
-		return false
-	}
-	s := a.rt.Status(&a.gs[i])
-	if s != rt.Waiting && s != rt.Leaked {
-		return true
-	}
-	for _, on := range a.on[i] {
-		if on.Addr == nil && !on.Nil || on.Addr != nil && *on.Addr != o.addr {
-			return true
+// spread carries a state from goroutines to the waiters that they can wake.
+func (a *Analyzer) spread(todo []int32, s state) {
+	for len(todo) > 0 {
+		i := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		for _, h := range a.holds[i] {
+			if o := a.holders[h]; o.all {
+				if a.acted[h]++; a.acted[h] < len(o.owners) {
+					continue
+				}
+			}
+			todo = a.wakeSide(h.object, h.side, i, s, todo)
+		}
+		for _, g := range a.groupsOfG(int(i)) {
+			for _, k := range a.actsOfGroup(g) {
+				if c := &a.acts[k]; !a.settled(c.object, c.side) {
+					todo = a.wakeSide(c.object, c.side, i, s, todo)
+				}
+			}
 		}
 	}
-	return len(a.on[i]) == 0
+}
+
+// wakeSide raises the waiters on one side of an object, but i, to state s.
+func (a *Analyzer) wakeSide(n uint32, of uint8, i int32, s state, todo []int32) []int32 {
+	// i has the state already, so one goroutine that acts is enough.
+	o := &a.objects[n]
+	if o.woken[of] >= s {
+		return todo
+	}
+	o.woken[of] = s
+	for _, w := range a.waitersOf(int(n)) {
+		if g := &a.info[w.g]; w.g != i && side(w.op) == of && g.state < s {
+			g.state = s
+			todo = append(todo, w.g)
+		}
+	}
+	return todo
 }

@@ -69,9 +69,6 @@ type Waker struct {
 	Certainty Certainty `json:"certainty"`
 	// Evidence is one sentence for each fact that the answer rests on.
 	Evidence []string `json:"evidence"`
-
-	// peer says that it waits on the object itself.
-	peer bool
 }
 
 // Answer is who can wake one parked goroutine.

@@ -22,12 +22,12 @@ var lower = []string{"inspect/arch", "inspect/exe", "inspect/mem", "inspect/layo
 // middle are those on top of them that know the runtime's structures, each
 // for one question, and the session with Delve.
 var middle = []string{
-	"inspect/rt", "inspect/stack", "inspect/locate", "inspect/wait", "inspect/heap", "inspect/wake",
-	"inspect/delve", "runtimeversions",
+	"inspect/rt", "inspect/stack", "inspect/locate", "inspect/wait", "inspect/heap", "inspect/wake", "inspect/graph",
+	"inspect/delve", "inspect/progress", "runtimeversions",
 }
 
 // faces are what cmd puts together.
-var faces = []string{"inspect", "inspect/star", "inspect/repl", "inspect/render", "inspect/demo", "scripts", "runtimeversions"}
+var faces = []string{"inspect", "inspect/star", "inspect/repl", "inspect/render", "inspect/progress", "inspect/demo", "scripts", "runtimeversions"}
 
 // arrows lists, for every package, which packages of the module it may
 // import. A new package needs a row, and the row a reason in ARCHITECTURE.md.
@@ -39,18 +39,21 @@ var arrows = map[string][]string{
 	"inspect/pcln":   {"inspect/arch", "inspect/mem"},
 	"inspect/code":   {"inspect/arch", "inspect/mem", "inspect/pcln"},
 	"inspect/stack":  lower,
-	"inspect/rt":     {"inspect/arch", "inspect/mem", "inspect/layout"},
+	"inspect/rt":     {"inspect/arch", "inspect/mem", "inspect/layout", "inspect/progress"},
 	"inspect/locate": append([]string{"inspect/rt"}, lower...),
 	"inspect/wait":   {"inspect/arch", "inspect/mem", "inspect/rt", "inspect/stack"},
-	"inspect/heap":   {"inspect/arch", "inspect/mem", "inspect/layout", "inspect/rt"},
-	"inspect/wake":   {"inspect/mem", "inspect/rt", "inspect/stack", "inspect/code", "inspect/wait", "inspect/heap"},
+	"inspect/heap":   {"inspect/arch", "inspect/mem", "inspect/layout", "inspect/rt", "inspect/progress"},
+	"inspect/wake":   {"inspect/progress", "inspect/mem", "inspect/rt", "inspect/stack", "inspect/code", "inspect/wait", "inspect/heap"},
+	"inspect/graph":  {"inspect/mem", "inspect/wait", "inspect/wake"},
 	"inspect/delve":  {"inspect/arch", "inspect/exe", "inspect/mem"},
 	"inspect/render": nil,
-	"inspect":        slices.Concat(lower, middle),
-	"inspect/star":   slices.Concat(lower, middle, []string{"inspect", "inspect/render", "scripts"}),
-	"inspect/repl":   {"inspect", "inspect/star", "inspect/render"},
-	"inspect/demo":   {"inspect", "inspect/delve"},
-	"scripts":        nil,
+	// What counts work for those who wait knows nothing else, and all may count.
+	"inspect/progress": nil,
+	"inspect":          slices.Concat(lower, middle),
+	"inspect/star":     slices.Concat(lower, middle, []string{"inspect", "inspect/render", "scripts"}),
+	"inspect/repl":     {"inspect", "inspect/progress", "inspect/star", "inspect/render"},
+	"inspect/demo":     {"inspect", "inspect/delve"},
+	"scripts":          nil,
 
 	"runtimeversions":                    {"inspect/layout", "runtimeversions/internal/tablefile"},
 	"runtimeversions/internal/tablefile": {"inspect/layout"},

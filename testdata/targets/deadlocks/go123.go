@@ -7,6 +7,7 @@ import (
 	"iter"
 
 	"rtdbgtargets/internal/scene"
+	"rtdbgtargets/internal/truth"
 )
 
 func versionCases() []scene.Case {
@@ -17,8 +18,10 @@ func versionCases() []scene.Case {
 // only the puller would close.
 func pullUnderWait(s *scene.Scene) {
 	done := make(chan int)
+	id := make(chan int64, 1)
 	s.Start("puller", func() {
 		next, stop := iter.Pull(func(yield func(int) bool) {
+			id <- truth.Goid()
 			<-done
 			yield(1)
 		})
@@ -26,4 +29,7 @@ func pullUnderWait(s *scene.Scene) {
 		next()
 		close(done)
 	})
+	s.Also("iterator", <-id)
+	s.Cycle("puller", "iterator")
+	s.Coroutine()
 }

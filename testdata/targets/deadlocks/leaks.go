@@ -50,14 +50,13 @@ func receiverTimedOut(s *scene.Scene) {
 
 // firstAnswerWins: only the first of three answers is received.
 func firstAnswerWins(s *scene.Scene) {
-	answers := make(chan string)
-	scene.Begin(func() { answers <- "first" })()
-	for _, replica := range []string{"second", "third"} {
-		replica := replica
-		s.Start(replica, func() { answers <- replica })
-		s.Blocked(replica)
+	answers := make(chan int)
+	scene.Begin(func() { answers <- 1 })()
+	for _, role := range []string{"second", "third"} {
+		s.Start(role, func() { answers <- 2 })
+		s.Blocked(role)
 	}
-	if <-answers != "first" {
+	if <-answers != 1 {
 		truth.Fatal("the wrong answer came first")
 	}
 }

@@ -32,7 +32,7 @@ type shape struct {
 func shapes() []shape {
 	var list []shape
 	for _, group := range [][]shape{
-		pipelines(), pools(), requests(), locks(), conds(), groups(), timers(), contexts(), brokers(), networks(), versioned(),
+		pipelines(), pools(), requests(), locks(), conds(), groups(), timers(), contexts(), brokers(), networks(), structures(), algorithms(), libraries(), versioned(),
 	} {
 		list = append(list, group...)
 	}

@@ -23,8 +23,9 @@ type Scene struct {
 	goids map[string]int64
 	roles []string // in order of their start
 	// cycle lists the roles of the cycle, each with its alternatives.
-	cycle  [][]string
-	global bool
+	cycle [][]string
+	// undetected says why the runtime's leak detector does not find it.
+	undetected string
 }
 
 // Case is a named case; Stage sets it up and returns.
@@ -41,6 +42,12 @@ func (s *Scene) Start(role string, f func()) {
 	}
 	s.roles = append(s.roles, role)
 	s.goids[role] = begin(f)
+}
+
+// Also gives a role to a goroutine that nobody started by Start.
+func (s *Scene) Also(role string, goid int64) {
+	s.roles = append(s.roles, role)
+	s.goids[role] = goid
 }
 
 // Begin runs f in a goroutine that is in no scene, and returns a function that
@@ -90,8 +97,13 @@ func (s *Scene) Cycle(roles ...string) {
 }
 
 // Global says that package-level variables lead to the objects of the case, so
-// that who looks only at what can be reached cannot know that it is stuck.
-func (s *Scene) Global() { s.global = true }
+// that who looks only at what can be reached, as the runtime's leak detector
+// does, cannot know that it is stuck.
+func (s *Scene) Global() { s.undetected = "global" }
+
+// Coroutine says that a goroutine of the case waits for a coroutine, which the
+// runtime's leak detector does not judge.
+func (s *Scene) Coroutine() { s.undetected = "coroutine" }
 
 // Barrier returns a function that returns once n goroutines have called it. It
 // parks nobody but for moments of sleep.
@@ -117,7 +129,7 @@ func Stage(cases []Case) []*Scene {
 
 // PrintStuck prints NAME.stuck for each scene, the ids of its goroutines, and
 // for those that have one NAME.cycle: ids in order, alternatives separated by
-// "|". NAME.global is said of scenes that package-level variables lead to.
+// "|". NAME.undetected says why the runtime's leak detector does not find it.
 // "cases" lists the names.
 func PrintStuck(scenes []*Scene) {
 	for _, s := range scenes {
@@ -136,8 +148,8 @@ func PrintStuck(scenes []*Scene) {
 		if len(steps) > 0 {
 			truth.Set(s.name+".cycle", strings.Join(steps, ","))
 		}
-		if s.global {
-			truth.Set(s.name+".global", true)
+		if s.undetected != "" {
+			truth.Set(s.name+".undetected", s.undetected)
 		}
 	}
 	printNames(scenes)

@@ -1,0 +1,112 @@
+package inspect
+
+import (
+	"context"
+
+	"rtdbg/inspect/graph"
+	"rtdbg/inspect/mem"
+	"rtdbg/inspect/wait"
+	"rtdbg/inspect/wake"
+)
+
+// waitGraph is who waits for whom: what wake knows, as the graph room reads it.
+// Each object of wake has two numbers there, for the waiters that different
+// operations wake.
+type waitGraph struct {
+	analyzer *wake.Analyzer
+	addrs    []mem.Addr  // by wake's number
+	kinds    []wait.Kind // by wake's number
+	// waiters are the goroutines that wait on an object of the graph, from
+	// start of its number on.
+	start, waiters []int32
+	roles          map[int32][]graph.Role
+	waits          []int32
+}
+
+// waitGraph builds the graph. Its cost is linear in the waits.
+func (p *Process) waitGraph(ctx context.Context) (*waitGraph, error) {
+	a, err := p.analysis(ctx)
+	if err != nil {
+		return nil, err
+	}
+	n := a.Objects()
+	w := &waitGraph{analyzer: a, addrs: make([]mem.Addr, n), kinds: make([]wait.Kind, n),
+		start: make([]int32, 2*n+1), roles: make(map[int32][]graph.Role)}
+	for i := range n {
+		o := a.Object(i)
+		w.addrs[i], w.kinds[i] = o.Addr, o.Kind
+	}
+	each := func(f func(g, o int32)) {
+		for i := range p.rawGs {
+			a.Awaits(i, func(object int, op wait.Op) { f(int32(i), int32(2*object)+sideOf(op)) })
+		}
+	}
+	each(func(_, o int32) { w.start[o+1]++ })
+	for i := range 2 * n {
+		w.start[i+1] += w.start[i]
+	}
+	w.waiters = make([]int32, w.start[2*n])
+	next := make([]int32, 2*n)
+	copy(next, w.start)
+	each(func(g, o int32) {
+		w.waiters[next[o]] = g
+		next[o]++
+	})
+	return w, ctx.Err()
+}
+
+// sideOf tells those who want op of an object from those whom another
+// operation wakes.
+func sideOf(op wait.Op) int32 {
+	if op == wait.Send || op == wait.RLock {
+		return 1
+	}
+	return 0
+}
+
+// opOf is what the waiters on one side of an object want of it.
+func opOf(kind wait.Kind, side int32) wait.Op {
+	switch {
+	case kind == wait.Chan && side == 1:
+		return wait.Send
+	case kind == wait.Chan:
+		return wait.Recv
+	case side == 1:
+		return wait.RLock
+	case kind == wait.Mutex, kind == wait.RWMutex:
+		return wait.Lock
+	}
+	return wait.Wait
+}
+
+// input is the graph for the graph room. It is not safe for concurrent use.
+func (w *waitGraph) input(goroutines int) graph.Input {
+	return graph.Input{
+		Goroutines: goroutines, Objects: 2 * len(w.addrs),
+		Stuck:   func(g int32) bool { return w.analyzer.State(int(g)) == wake.Stuck },
+		Kind:    func(o int32) wait.Kind { return w.kinds[o/2] },
+		Waiters: func(o int32) []int32 { return w.waiters[w.start[o]:w.start[o+1]] },
+		Waits: func(g int32) []int32 {
+			w.waits = w.waits[:0]
+			w.analyzer.Awaits(int(g), func(object int, op wait.Op) { w.waits = append(w.waits, int32(2*object)+sideOf(op)) })
+			return w.waits
+		},
+		Roles: w.rolesOf,
+	}
+}
+
+// rolesOf are those who can end a wait on an object.
+func (w *waitGraph) rolesOf(o int32) []graph.Role {
+	if r, ok := w.roles[o]; ok {
+		return r
+	}
+	var roles []graph.Role
+	for _, c := range w.analyzer.Candidates(int(o/2), opOf(w.kinds[o/2], o%2)) {
+		roles = append(roles, graph.Role{Goroutines: c.Members, How: c.How, Certainty: c.Certainty, Peer: c.Peer})
+	}
+	w.roles[o] = roles
+	return roles
+}
+
+// addr is the address of an object.
+func (w *waitGraph) addr(o int32) mem.Addr { return w.addrs[o/2] }

@@ -1,0 +1,82 @@
+package wake
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Evidence says in words how the goroutines of a candidate reach object n, what
+// they can do to it, and what they do themselves: a sentence for each.
+func (a *Analyzer) Evidence(c *Candidate, n int) []string {
+	i := int(c.Members[0])
+	if c.fact != "" {
+		return append([]string{c.fact}, a.statusWords(i)...)
+	}
+	o := &a.objects[n]
+	if c.Peer {
+		return append([]string{fmt.Sprintf("waits on %s %v itself, and will act on it when it has been woken", o.kind, o.addr)}, a.statusWords(i)...)
+	}
+	sh := a.shapes.list[a.info[i].shape]
+	name, shown := a.stacks.Func(sh.stack, int(c.ref.inner))
+	what := fmt.Sprintf("frame %d %s refers to %s %v", shown, name, o.kind, o.addr)
+	switch {
+	case c.ref.named && len(c.chain) == 0:
+		what = fmt.Sprintf("frame %d %s uses %s, the %s itself", shown, name, a.nodeWords(&a.nodes[o.node]), o.kind)
+	case c.ref.named:
+		what = fmt.Sprintf("frame %d %s uses what leads to %s %v: %s", shown, name, o.kind, o.addr, a.chainWords(c, n))
+	case len(c.chain) > 0:
+		what = fmt.Sprintf("frame %d %s leads to %s %v: %s", shown, name, o.kind, o.addr, a.chainWords(c, n))
+	}
+	if !c.ref.exact {
+		what += " (a word that looks like a pointer)"
+	}
+	e := []string{what}
+	if c.ability.can == yes {
+		e = append(e, a.abilityWords(sh, &c.ability))
+	}
+	return append(e, a.statusWords(i)...)
+}
+
+// chainWords says how one object leads to the next: "0xc000010000 +8 →
+// 0xc000020000".
+func (a *Analyzer) chainWords(c *Candidate, n int) string {
+	var b strings.Builder
+	for _, i := range c.chain {
+		e := &a.edges[i]
+		h := &a.nodes[e.holder]
+		if b.Len() == 0 {
+			b.WriteString(a.nodeWords(h))
+		}
+		fmt.Fprintf(&b, "+%d → ", e.at)
+		if t := &a.nodes[e.target]; e.target != a.objects[n].node {
+			b.WriteString(a.nodeWords(t))
+		}
+	}
+	return b.String() + a.objects[n].addr.String()
+}
+
+// nodeWords names a node: a variable by its name, if it has one.
+func (a *Analyzer) nodeWords(n *node) string {
+	if n.global && a.vars != nil {
+		if name, _, ok := a.vars.Variable(n.extent.Start); ok {
+			return name
+		}
+	}
+	return n.extent.Start.String()
+}
+
+// statusWords says what goroutine i itself does.
+func (a *Analyzer) statusWords(i int) []string {
+	g := &a.gs[i]
+	reason := a.rt.WaitReason(g)
+	if reason == "" {
+		return []string{"it is " + string(a.rt.Status(g))}
+	}
+	switch a.info[i].state {
+	case live:
+		return []string{"it is waiting: " + reason}
+	case unsure:
+		return []string{"it is waiting itself: " + reason + "; whether it can be woken is not known"}
+	}
+	return []string{"it is stuck itself: " + reason}
+}

@@ -1,0 +1,354 @@
+package wake
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"rtdbg/inspect/code"
+	"rtdbg/inspect/mem"
+	"rtdbg/inspect/wait"
+)
+
+// held is one side of an object: see side.
+type held struct {
+	object uint32
+	side   uint8
+}
+
+// owner is a goroutine that is known to hold something.
+type owner struct {
+	g         int32
+	certainty Certainty
+	// fact says how it is known.
+	fact string
+}
+
+// ownership is what is known of those who hold one side of an object.
+type ownership struct {
+	held
+	owners []owner
+	// sole says that nobody else ends the waits, all that every one of them
+	// has to act.
+	sole, all bool
+}
+
+// findOwners finds who holds the locks that goroutines wait on.
+func (a *Analyzer) findOwners(ctx context.Context) error {
+	a.holders, a.holds, a.sole = make(map[held]ownership), make(map[int32][]held), make(map[held]bool)
+	a.acted = make(map[held]int)
+	found := make([][]ownership, workers())
+	err := each(ctx, len(a.objects), func(w, n int) {
+		switch a.objects[n].kind {
+		case wait.Mutex, wait.RWMutex, wait.WaitGroup, wait.Sema:
+			found[w] = a.ownersOf(n, found[w])
+		}
+	})
+	for _, list := range found {
+		for _, o := range list {
+			a.holders[o.held] = o
+			if o.sole {
+				a.sole[o.held] = true
+			}
+			for _, x := range o.owners {
+				if x.certainty != Possible {
+					a.holds[x.g] = append(a.holds[x.g], o.held)
+				}
+			}
+		}
+	}
+	return err
+}
+
+// ownersOf appends who holds object n, for each side that somebody waits on.
+func (a *Analyzer) ownersOf(n int, list []ownership) []ownership {
+	ws := a.waitersOf(n)
+	done := [sides]bool{}
+	for _, w := range ws {
+		s := side(w.op)
+		if done[s] {
+			continue
+		}
+		done[s] = true
+		o := ownership{held: held{uint32(n), s}}
+		switch a.objects[n].kind {
+		case wait.Mutex:
+			a.mutexOwner(n, w, &o)
+		case wait.RWMutex:
+			a.rwOwners(n, w.op, &o)
+		case wait.WaitGroup:
+			a.groupOwers(n, &o)
+		case wait.Sema:
+			a.fdOwner(n, w, &o)
+		}
+		if len(o.owners) > 0 {
+			list = append(list, o)
+		}
+	}
+	return list
+}
+
+// settled reports whether it is known who alone ends the waits on one side of
+// an object.
+func (a *Analyzer) settled(n uint32, of uint8) bool { return a.sole[held{n, of}] }
+
+// ownerCandidates are the goroutines that are known to hold object n.
+func (a *Analyzer) ownerCandidates(n int, op wait.Op) []Candidate {
+	var list []Candidate
+	for _, o := range a.holders[held{uint32(n), side(op)}].owners {
+		list = append(list, Candidate{Members: []int32{o.g}, How: how(a.objects[n].kind, op), Certainty: o.certainty, fact: o.fact,
+			ability: ability{can: yes}, ref: ref{exact: true, own: true}})
+	}
+	return foldOwners(list)
+}
+
+// foldOwners makes one candidate of those that are known by the same fact.
+func foldOwners(list []Candidate) []Candidate {
+	kept := list[:0]
+	for _, c := range list {
+		if n := len(kept); n > 0 && kept[n-1].fact == c.fact && kept[n-1].Certainty == c.Certainty {
+			kept[n-1].Members = append(kept[n-1].Members, c.Members...)
+			slices.Sort(kept[n-1].Members)
+			continue
+		}
+		kept = append(kept, c)
+	}
+	return kept
+}
+
+// mutexOwner finds the owner of a sync.Mutex, or of that in a sync.Once.
+func (a *Analyzer) mutexOwner(n int, w waiter, o *ownership) {
+	at := a.objects[n].addr
+	if a.partOf(w, n) == wait.OnceMutex {
+		o.owners = a.inFunction(n, "sync.(*Once).doSlow", Proven, "executes the function of the Once")
+		o.sole = len(o.owners) == 1
+		return
+	}
+	if state, ok := a.word32(at); ok && state&mutexLocked == 0 {
+		o.owners = a.takers(n, state&mutexStarving != 0)
+		return
+	}
+	a.exclusive(n, exclusiveLock, o)
+}
+
+// The bits of sync.Mutex.state (mutex.go; internal/sync since Go 1.24), the
+// same since Go 1.9.
+const (
+	mutexLocked   = 1
+	mutexStarving = 4
+)
+
+// lockOps are the operations on one kind of lock.
+type lockOps struct{ lock, unlock code.Ops }
+
+// lockKinds are a mutex or a lock for writing, and one for reading.
+var (
+	exclusiveLock = lockOps{code.Lock, code.Unlock}
+	readLock      = lockOps{code.RLock, code.RUnlock}
+)
+
+// exclusive fills in the one owner of a lock from what stacks and code show.
+func (a *Analyzer) exclusive(n int, ops lockOps, o *ownership) {
+	o.owners = a.lockedBy(n, ops, false)
+	if len(o.owners) == 0 {
+		// One that waits for itself.
+		o.owners = a.lockedBy(n, ops, true)
+	}
+	best := o.owners
+	if len(best) > 1 {
+		// A pending Unlock says more than the code that is to come.
+		best = slices.Clone(best)
+		best = slices.DeleteFunc(best, func(x owner) bool { return x.certainty != Inferred })
+	}
+	if len(best) == 1 {
+		best[0].certainty = Inferred
+		o.owners, o.sole = best, true
+		return
+	}
+	for i := range o.owners {
+		o.owners[i].certainty = Possible
+	}
+}
+
+// lockedBy finds the goroutines that hold object n by what they have deferred
+// (certainty inferred) or by the code in their frames (possible), those that
+// wait on it themselves or all others. They are in order of goroutines.
+func (a *Analyzer) lockedBy(n int, ops lockOps, waiting bool) []owner {
+	var list []owner
+	seen := make(map[int32]bool)
+	a.eachRef(n, func(g uint32, r *ref, p route) {
+		gr := &a.groups[g]
+		i := int32(r.g)
+		if a.waitsOnlyOn(int(i), n) != waiting || seen[i] || r.off > p.need || a.givenUp(int(i), n) {
+			return
+		}
+		if fact, ok := a.deferredUnlock(int(i), n, ops); ok {
+			seen[i] = true
+			list = append(list, owner{i, Inferred, fact})
+			return
+		}
+		l := a.lockedIn(lockedKey{gr.shape, r.inner, r.outer, ops})
+		if !l.ok || waiting && l.frame == a.firstOwn(gr.shape) && p.hops == 0 && l.count < 1 {
+			return
+		}
+		seen[i] = true
+		list = append(list, owner{i, Possible, l.fact})
+	})
+	slices.SortFunc(list, func(x, y owner) int { return cmp.Compare(x.g, y.g) })
+	return list
+}
+
+// maxOwnerRefs bounds the references that are looked at for one lock.
+const maxOwnerRefs = 1 << 16
+
+// eachRef calls visit for the references to the nodes that lead to object n,
+// the nearest first.
+func (a *Analyzer) eachRef(n int, visit func(g uint32, r *ref, p route)) {
+	count := 0
+	for _, p := range a.paths(n, nil) {
+		first, to := a.groupsOf(p.node)
+		for g := first; g < to; g++ {
+			members := a.members(g)
+			for j := range members {
+				if count++; count > maxOwnerRefs {
+					return
+				}
+				visit(g, &members[j], p)
+			}
+		}
+	}
+}
+
+// lockedKey is a part of a stack and a kind of lock.
+type lockedKey struct {
+	shape        uint32
+	inner, outer uint16
+	ops          lockOps
+}
+
+// locked is a frame whose function has locked and will unlock.
+type locked struct {
+	ok    bool
+	frame int
+	count int
+	fact  string
+}
+
+// lockedIn finds the innermost frame among those that lead to a lock whose
+// function has locked one and will unlock one: it was called in between.
+func (a *Analyzer) lockedIn(k lockedKey) locked {
+	if a.code == nil {
+		return locked{}
+	}
+	if v, ok := a.lockeds.Load(k); ok {
+		return v.(locked)
+	}
+	sh := a.shapes.list[k.shape]
+	var l locked
+	for i := int(k.inner); i <= int(k.outer) && i < len(sh.stack.Frames); i++ {
+		pc := sh.stack.Frames[i].PC
+		if !sh.own[i] || a.code.After(pc).Any()&k.ops.unlock == 0 {
+			continue
+		}
+		sites := a.code.Locked(pc, k.ops.lock, k.ops.unlock)
+		if len(sites) == 0 {
+			continue
+		}
+		s := sites[len(sites)-1]
+		name, shown := a.stacks.Func(sh.stack, i)
+		l = locked{ok: true, frame: i, count: len(sites),
+			fact: fmt.Sprintf("frame %d %s refers to it, has locked at %s:%d and not unlocked yet", shown, name, path.Base(s.File), s.Line)}
+		break
+	}
+	a.lockeds.Store(k, l)
+	return l
+}
+
+// firstOwn is the innermost frame of a shape that is the program's own.
+func (a *Analyzer) firstOwn(shape uint32) int {
+	return slices.Index(a.shapes.list[shape].own, true)
+}
+
+// waitsOnlyOn reports whether object n is all that goroutine i waits on.
+func (a *Analyzer) waitsOnlyOn(i, n int) bool {
+	ws := a.waitsOf(i)
+	return len(ws) > 0 && onlyWaits(ws, int32(n))
+}
+
+// givenUp reports whether goroutine i waits on a sync.Cond whose lock L is
+// object n: Wait has unlocked it.
+func (a *Analyzer) givenUp(i, n int) bool {
+	ws := a.waitsOf(i)
+	if len(ws) != 1 || ws[0].Kind() != wait.Cond || ws[0].Addr == 0 {
+		return false
+	}
+	// Cond.L is an interface, the second word its value (sync/cond.go).
+	l, err := a.rt.ReadWord(ws[0].Addr + 8)
+	return err == nil && mem.Addr(l) == a.objects[n].addr
+}
+
+// takers are the goroutines that were woken to take a mutex that is free.
+func (a *Analyzer) takers(n int, starving bool) []owner {
+	var list []owner
+	fact := "was woken to take the mutex, which is free"
+	if starving {
+		fact = "was handed the mutex, which is starving"
+	}
+	a.eachRef(n, func(g uint32, r *ref, p route) {
+		if p.hops > 0 || a.waitsOnlyOn(int(r.g), n) || a.rt.WaitReason(&a.gs[r.g]) != "" {
+			return
+		}
+		sh := a.shapes.list[a.groups[g].shape]
+		for i := range sh.stack.Frames {
+			if name := sh.stack.Frames[i].Func.Name; strings.HasSuffix(name, "sync.(*Mutex).lockSlow") {
+				list = append(list, owner{int32(r.g), Inferred, fact})
+				return
+			}
+		}
+	})
+	slices.SortFunc(list, func(x, y owner) int { return cmp.Compare(x.g, y.g) })
+	return slices.CompactFunc(list, func(x, y owner) bool { return x.g == y.g })
+}
+
+// inFunction finds the goroutines that refer to object n and have fn on their
+// stack, other than those that wait on it.
+func (a *Analyzer) inFunction(n int, fn string, c Certainty, fact string) []owner {
+	var list []owner
+	a.eachRef(n, func(g uint32, r *ref, p route) {
+		if p.hops > 0 || a.waitsOnlyOn(int(r.g), n) {
+			return
+		}
+		sh := a.shapes.list[a.groups[g].shape]
+		for i := range sh.stack.Frames {
+			if strings.HasPrefix(sh.stack.Frames[i].Func.Name, fn) {
+				name, shown := a.stacks.Func(sh.stack, i)
+				list = append(list, owner{int32(r.g), c, fmt.Sprintf("frame %d %s %s", shown, name, fact)})
+				return
+			}
+		}
+	})
+	slices.SortFunc(list, func(x, y owner) int { return cmp.Compare(x.g, y.g) })
+	return slices.CompactFunc(list, func(x, y owner) bool { return x.g == y.g })
+}
+
+// partOf returns the part of object n in which a waiter waits.
+func (a *Analyzer) partOf(w waiter, n int) wait.Part {
+	for _, x := range a.waitsOf(int(w.g)) {
+		if x.obj == int32(n) {
+			return x.Part
+		}
+	}
+	return wait.Whole
+}
+
+// word32 reads a word of 32 bits.
+func (a *Analyzer) word32(at mem.Addr) (uint32, bool) {
+	var b [4]byte
+	if err := a.rt.Mem.ReadAt(b[:], at); err != nil {
+		return 0, false
+	}
+	return a.rt.Arch.Order.Uint32(b[:]), true
+}

@@ -1,0 +1,105 @@
+package wake
+
+import (
+	"context"
+	"math"
+
+	"rtdbg/inspect/code"
+	"rtdbg/inspect/mem"
+)
+
+// The limits that keep the search for users of variables linear.
+const (
+	// maxVariables is how many variables that lead to objects are looked at.
+	maxVariables = 256
+	// maxUsers is how many goroutines are noted as users, in all.
+	maxUsers = 1 << 21
+)
+
+// variableRefs are the references of goroutines to package-level variables
+// that lead to objects: those that the code in their frames makes, from where
+// it goes on.
+func (a *Analyzer) variableRefs(ctx context.Context) []ref {
+	if a.code == nil {
+		return nil
+	}
+	vars := a.leadingVariables()
+	if len(vars) == 0 {
+		return nil
+	}
+	byShape, first := a.byShape()
+	var refs []ref
+	for _, n := range vars {
+		x := a.nodes[n].extent
+		u := a.code.Users(x.Start, max(x.End, x.Start+8))
+		known := make(map[mem.Addr]bool) // by pc: frames are shared
+		for s, sh := range a.shapes.list {
+			if ctx.Err() != nil || len(refs) > maxUsers {
+				return refs
+			}
+			frame, ok := a.uses(u, sh, known)
+			if !ok {
+				continue
+			}
+			for _, i := range byShape[first[s]:first[s+1]] {
+				refs = append(refs, ref{node: n, g: i, inner: uint16(frame), outer: uint16(frame), exact: true, own: true, named: true})
+			}
+		}
+	}
+	return refs
+}
+
+// leadingVariables are the numbers of the nodes that are package-level
+// variables, the nearest first.
+func (a *Analyzer) leadingVariables() []uint32 {
+	var list []uint32
+	for level := range uint8(maxLevels + 1) {
+		for n := range a.nodes {
+			if x := &a.nodes[n]; x.global && x.level == level && len(list) < maxVariables {
+				list = append(list, uint32(n))
+			}
+		}
+	}
+	return list
+}
+
+// uses returns the innermost frame of a shape whose code uses a variable from
+// where it goes on.
+func (a *Analyzer) uses(u *code.Users, sh *shape, known map[mem.Addr]bool) (frame int, ok bool) {
+	for i := range min(len(sh.stack.Frames), math.MaxUint16) {
+		if !sh.own[i] {
+			continue
+		}
+		pc := sh.stack.Frames[i].PC
+		used, seen := known[pc]
+		if !seen {
+			_, used = u.Site(a.code.After(pc))
+			known[pc] = used
+		}
+		if used {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// byShape lists the goroutines of each shape; those of shape s are from
+// first[s] up to first[s+1].
+func (a *Analyzer) byShape() (list, first []uint32) {
+	first = make([]uint32, len(a.shapes.list)+1)
+	for i := range a.info {
+		if a.info[i].state != gone {
+			first[a.info[i].shape+1]++
+		}
+	}
+	sum(first)
+	list = make([]uint32, first[len(a.shapes.list)])
+	at := append([]uint32(nil), first...)
+	for i := range a.info {
+		if g := &a.info[i]; g.state != gone {
+			list[at[g.shape]] = uint32(i)
+			at[g.shape]++
+		}
+	}
+	return list, first
+}
