@@ -17,9 +17,9 @@ import (
 // inferred and be the first entry.
 const leastOwnersFirst = 95
 
-// ownerBuilds are the ways of building on which owners are looked for: with and
+// symbolBuilds are the ways of building on which accuracy is measured: with and
 // without symbols.
-var ownerBuilds = []build{
+var symbolBuilds = []build{
 	{"plain", target.Spec{}, true},
 	{"stripped", target.Spec{Ldflags: "-s -w"}, true},
 }
@@ -29,7 +29,7 @@ var ownerBuilds = []build{
 // proven is true, and nobody is proven to own what nobody will unlock.
 func TestTheLockOwnerIsNamed(t *testing.T) {
 	for _, version := range matrixReleases() {
-		for _, b := range ownerBuilds {
+		for _, b := range symbolBuilds {
 			spec := b.spec
 			spec.Program, spec.Go = "owners", version
 			t.Run(version+"/"+b.name, func(t *testing.T) {
@@ -39,6 +39,7 @@ func TestTheLockOwnerIsNamed(t *testing.T) {
 			})
 		}
 	}
+	takeArm64(t, "owners", checkOwners)
 }
 
 // ownership is what is said to one goroutine that waits for a lock, and what is
@@ -65,7 +66,7 @@ func checkOwners(t *testing.T, c *target.Capture, p *inspect.Process) {
 			t.Errorf("%s: goroutine %d waits for %v, who is not named: %s", o.lock, o.answer.Goid, o.owners, toJSON(t, o.answer))
 		}
 		if w := o.falselyProven(); w != nil {
-			t.Errorf("%s: goroutine %d waits for %v, but it is proven to wait for %s", o.lock, o.answer.Goid, o.owners, toJSON(t, w))
+			t.Errorf("%s: goroutine %d waits for %v, but others are %s to end that: %s", o.lock, o.answer.Goid, o.owners, w.Certainty, toJSON(t, w))
 		}
 		if o.style == "defer" {
 			waits++

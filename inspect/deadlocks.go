@@ -29,58 +29,51 @@ type Deadlock struct {
 // WaitStep is one step of a cycle: the goroutine Goid waits for the goroutine
 // WaitsFor to do How with Object.
 type WaitStep struct {
-	Goid     uint64         `json:"goid"`
-	WaitsFor uint64         `json:"waits_for"`
-	Object   mem.Addr       `json:"object"`
-	Kind     wait.Kind      `json:"kind"`
-	How      string         `json:"how"`
-	Place    string         `json:"place"`
-	Surety   wake.Certainty `json:"certainty"`
-}
-
-// Leak is a goroutine that nothing can ever wake.
-type Leak struct {
-	Goid       uint64 `json:"goid"`
-	WaitReason string `json:"wait_reason"`
-	// Why says in one sentence why nobody wakes it.
-	Why string `json:"why"`
-	// Group is the function that the goroutine runs.
-	Group string `json:"group"`
+	Goid      uint64         `json:"goid"`
+	WaitsFor  uint64         `json:"waits_for"`
+	Object    mem.Addr       `json:"object"`
+	Kind      wait.Kind      `json:"kind"`
+	Op        wait.Op        `json:"op"`
+	How       string         `json:"how"`
+	Place     string         `json:"place"`
+	Certainty wake.Certainty `json:"certainty"`
 }
 
 // Deadlocks returns the sets of goroutines that wait only for each other, the
 // surest first.
 func (p *Process) Deadlocks(ctx context.Context) ([]Deadlock, error) {
-	gs, err := p.Goroutines(ctx)
-	if err != nil {
-		return nil, err
-	}
 	w, err := p.waitGraph(ctx)
 	if err != nil {
 		return nil, err
 	}
-	sets := graph.Deadlocks(w.input(len(gs)))
+	sets := graph.Deadlocks(w.input(len(p.gs)))
 	list := make([]Deadlock, len(sets))
-	for i, s := range sets {
-		d := Deadlock{Count: len(s.Goroutines), Certainty: s.Certainty, Behind: s.Behind}
-		for _, step := range s.Cycle {
-			from := gs[step.From]
-			d.Cycle = append(d.Cycle, WaitStep{Goid: from.Goid, WaitsFor: gs[step.Next].Goid, Object: w.addr(step.Object), Kind: w.kinds[step.Object/2],
-				How: step.How, Place: from.place(), Surety: step.Certainty})
-			d.Goids = append(d.Goids, from.Goid)
-		}
-		for _, g := range s.Goroutines {
-			if len(d.Goids) >= wake.MaxGoids {
-				break
-			}
-			if id := gs[g].Goid; !slices.Contains(d.Goids[:len(d.Cycle)], id) {
-				d.Goids = append(d.Goids, id)
-			}
-		}
-		slices.Sort(d.Goids)
-		list[i] = d
+	for i := range sets {
+		list[i] = p.newDeadlock(w, &sets[i])
 	}
 	return list, nil
+}
+
+func (p *Process) newDeadlock(w *waitGraph, s *graph.Deadlock) Deadlock {
+	d := Deadlock{Count: len(s.Goroutines), Certainty: s.Certainty, Behind: s.Behind}
+	in := make(map[int32]bool, len(s.Cycle))
+	for _, step := range s.Cycle {
+		from := p.gs[step.From]
+		in[step.From] = true
+		d.Goids = append(d.Goids, from.Goid)
+		d.Cycle = append(d.Cycle, WaitStep{Goid: from.Goid, WaitsFor: p.gs[step.Next].Goid, Object: w.addr(step.Object), Kind: w.kind(step.Object),
+			Op: opOf(w.kind(step.Object), step.Object), How: step.How, Place: from.place(), Certainty: step.Certainty})
+	}
+	for _, g := range s.Goroutines {
+		if len(d.Goids) >= wake.MaxGoids {
+			break
+		}
+		if !in[g] {
+			d.Goids = append(d.Goids, p.gs[g].Goid)
+		}
+	}
+	slices.Sort(d.Goids)
+	return d
 }
 
 // place says where the program stands in g, "" where that is not known.

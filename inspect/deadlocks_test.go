@@ -67,8 +67,8 @@ func checkStuck(t *testing.T, c *target.Capture, p *inspect.Process) {
 		t.Fatal(err)
 	}
 	leaked := map[int64]bool{}
-	for l := range leaks {
-		leaked[int64(l.Goid)] = true
+	for i := range leaks.Len() {
+		leaked[int64(leaks.At(i).Goid)] = true
 	}
 	accounted := map[int64]bool{}
 	for _, name := range strings.Split(c.Vars.String(t, "cases"), ",") {
@@ -156,7 +156,8 @@ func TestHealthyProgramsAreNotAccused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for l := range leaks {
+		for i := range leaks.Len() {
+			l := leaks.At(i)
 			t.Errorf("a leak in a healthy program: %s: %s", toJSON(t, l), toJSON(t, answer(t, p, int64(l.Goid))))
 		}
 		cases := strings.Split(c.Vars.String(t, "cases"), ",")

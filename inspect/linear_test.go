@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"testing"
 
 	"rtdbg/inspect"
@@ -49,6 +50,14 @@ var questions = []struct {
 		_, err := p.Why(context.Background())
 		return err
 	}},
+	{"buckets", func(p *inspect.Process) error {
+		_, err := p.Buckets(context.Background(), inspect.BucketOptions{})
+		return err
+	}},
+	{"deadlocks", func(p *inspect.Process) error {
+		_, err := p.Deadlocks(context.Background())
+		return err
+	}},
 	{"wakers", func(p *inspect.Process) error {
 		gs, err := p.Goroutines(context.Background())
 		if err == nil {
@@ -71,7 +80,12 @@ func TestWorkIsLinearInGoroutines(t *testing.T) {
 					for i, c := range cores {
 						work[i] = inspect.MeasureWork(t, c.Exe, c.Core, q.ask)
 					}
-					checkLinear(t, work)
+					for _, c := range superlinear(t, work) {
+						t.Error(c)
+					}
+					if last := sizes[len(sizes)-1]; work[len(work)-1].Read < uint64(last) {
+						t.Errorf("%d bytes were read of %d goroutines: the count is wrong", work[len(work)-1].Read, last)
+					}
 				})
 			}
 		})
@@ -87,10 +101,11 @@ func parked(tb testing.TB, shape string, n int) *target.Capture {
 	}, target.Kernel)
 }
 
-// checkLinear compares what each goroutine more costs, from one size to the
-// next: what is done once cancels out.
-func checkLinear(t *testing.T, work []inspect.Work) {
+// superlinear compares what each goroutine more costs, from one size to the
+// next, where what is done once cancels out, and returns what grows too fast.
+func superlinear(t *testing.T, work []inspect.Work) []string {
 	t.Helper()
+	var complaints []string
 	for _, b := range bounds {
 		var each []float64
 		for i := 1; i < len(sizes); i++ {
@@ -101,10 +116,26 @@ func checkLinear(t *testing.T, work []inspect.Work) {
 		text := fmt.Sprintf("%s for a goroutine more: %.1f among %d, %.1f among %d", b.what, few, sizes[1], many, sizes[2])
 		t.Log(text)
 		if many > b.factor*max(few, 0)+b.slack {
-			t.Errorf("%s: the limit is %.2f times as much", text, b.factor)
+			complaints = append(complaints, fmt.Sprintf("%s: the limit is %.2f times as much", text, b.factor))
 		}
 	}
-	if w := work[len(work)-1]; w.Read < uint64(sizes[len(sizes)-1]) {
-		t.Errorf("%d bytes were read of %d goroutines: the count is wrong", w.Read, sizes[len(sizes)-1])
+	return complaints
+}
+
+// The test above must be able to fail.
+func TestSuperlinearWorkIsNoticed(t *testing.T) {
+	var read, reads, allocs, alloc []inspect.Work
+	for _, n := range sizes {
+		k := uint64(n)
+		square := k * k / 1000
+		read = append(read, inspect.Work{Read: 700*k + 100*square})
+		reads = append(reads, inspect.Work{Reads: 2*k + square})
+		allocs = append(allocs, inspect.Work{Allocs: 3*k + square})
+		alloc = append(alloc, inspect.Work{Alloc: 1000*k + 200*square})
+	}
+	for i, work := range [][]inspect.Work{read, reads, allocs, alloc} {
+		if c := superlinear(t, work); len(c) != 1 || !strings.HasPrefix(c[0], bounds[i].what) {
+			t.Errorf("work that grows with the square: %q", c)
+		}
 	}
 }

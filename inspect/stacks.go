@@ -2,11 +2,9 @@ package inspect
 
 import (
 	"context"
-	"runtime"
-	"sync"
-	"sync/atomic"
 
 	"rtdbg/inspect/mem"
+	"rtdbg/inspect/progress"
 	"rtdbg/inspect/rt"
 	"rtdbg/inspect/stack"
 )
@@ -25,7 +23,7 @@ type liveStack struct {
 }
 
 // stackWorkers is how many workers eachStack has; visit gets their numbers.
-func stackWorkers() int { return runtime.GOMAXPROCS(0) }
+func stackWorkers() int { return rt.Workers() }
 
 // eachStack calls visit for every goroutine that is not dead, once, by several
 // workers at a time and in no particular order: each stack is read once, in
@@ -38,37 +36,28 @@ func (p *Process) eachStack(ctx context.Context, visit func(worker int, s *liveS
 	}
 	t := p.table.Load()
 	order := rt.InOrder(len(t.raw), func(i int) uint64 { return uint64(t.raw[i].StackLo) })
-	var next atomic.Int64
-	var wg sync.WaitGroup
+	phase := progress.Begin(ctx, "stacks", len(t.raw))
+	defer phase.End()
 	const batch = 1024
-	for w := range stackWorkers() {
-		wg.Go(func() {
-			u := p.syms.NewUnwinder()
+	return rt.InBatches(ctx, len(t.raw), batch, func(worker int, next func() (from, to int)) {
+		p.unwinder(func(u *stack.Unwinder) {
 			var s liveStack
-			for ctx.Err() == nil {
-				from := int(next.Add(batch)) - batch
-				if from >= len(t.raw) {
-					return
-				}
-				for i := from; i < min(from+batch, len(t.raw)); i++ {
-					s.Index = i
-					if order != nil {
-						s.Index = int(order[i])
-					}
+			for from, to := next(); from < to; from, to = next() {
+				for i := from; i < to; i++ {
+					s.Index = rt.Nth(order, i)
 					if dead(p.RT.Status(&t.raw[s.Index])) {
 						continue
 					}
 					s.Trace = p.traceOf(t, s.Index, u)
 					if visit != nil {
 						p.live(u, &t.raw[s.Index], &s)
-						visit(w, &s)
+						visit(worker, &s)
 					}
 				}
+				phase.Add(to - from)
 			}
 		})
-	}
-	wg.Wait()
-	return ctx.Err()
+	})
 }
 
 // live fills in the pointers of s, which is the stack of g.

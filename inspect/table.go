@@ -50,17 +50,11 @@ func (t *table) sorted(key func(i int) uint64) func() []uint32 {
 // find returns the first goroutine for which least is true, in an order in
 // which it is true from some goroutine on.
 func (t *table) find(order []uint32, least func(g *rt.G) bool) (i int, ok bool) {
-	at := func(n int) int {
-		if order != nil {
-			return int(order[n])
-		}
-		return n
-	}
-	n := sort.Search(len(t.raw), func(n int) bool { return least(&t.raw[at(n)]) })
+	n := sort.Search(len(t.raw), func(n int) bool { return least(&t.raw[rt.Nth(order, n)]) })
 	if n == len(t.raw) {
 		return 0, false
 	}
-	return at(n), true
+	return rt.Nth(order, n), true
 }
 
 // byAddr returns the place of the goroutine whose descriptor lies at a.

@@ -10,8 +10,8 @@ import (
 )
 
 // waitGraph is who waits for whom: what wake knows, as the graph room reads it.
-// Each object of wake has two numbers there, for the waiters that different
-// operations wake.
+// Each object of wake has a number there for each role in which goroutines wait
+// on it: others wake the receivers of a channel than its senders.
 type waitGraph struct {
 	analyzer *wake.Analyzer
 	addrs    []mem.Addr  // by wake's number
@@ -31,22 +31,22 @@ func (p *Process) waitGraph(ctx context.Context) (*waitGraph, error) {
 	}
 	n := a.Objects()
 	w := &waitGraph{analyzer: a, addrs: make([]mem.Addr, n), kinds: make([]wait.Kind, n),
-		start: make([]int32, 2*n+1), roles: make(map[int32][]graph.Role)}
+		start: make([]int32, sides*n+1), roles: make(map[int32][]graph.Role)}
 	for i := range n {
 		o := a.Object(i)
 		w.addrs[i], w.kinds[i] = o.Addr, o.Kind
 	}
 	each := func(f func(g, o int32)) {
 		for i := range p.rawGs {
-			a.Awaits(i, func(object int, op wait.Op) { f(int32(i), int32(2*object)+sideOf(op)) })
+			a.Awaits(i, func(object int, op wait.Op) { f(int32(i), sideOf(object, op)) })
 		}
 	}
 	each(func(_, o int32) { w.start[o+1]++ })
-	for i := range 2 * n {
+	for i := range sides * n {
 		w.start[i+1] += w.start[i]
 	}
-	w.waiters = make([]int32, w.start[2*n])
-	next := make([]int32, 2*n)
+	w.waiters = make([]int32, w.start[sides*n])
+	next := make([]int32, sides*n)
 	copy(next, w.start)
 	each(func(g, o int32) {
 		w.waiters[next[o]] = g
@@ -55,40 +55,45 @@ func (p *Process) waitGraph(ctx context.Context) (*waitGraph, error) {
 	return w, ctx.Err()
 }
 
-// sideOf tells those who want op of an object from those whom another
-// operation wakes.
-func sideOf(op wait.Op) int32 {
-	if op == wait.Send || op == wait.RLock {
-		return 1
+// sides is how many numbers an object has.
+const sides = 3
+
+// sideOf is the number in the graph of an object for those who want op of it.
+func sideOf(object int, op wait.Op) int32 {
+	switch op {
+	case wait.Send, wait.RLock:
+		return int32(sides*object) + 1
+	case wait.Wait:
+		return int32(sides*object) + 2
 	}
-	return 0
+	return int32(sides * object)
 }
 
-// opOf is what the waiters on one side of an object want of it.
-func opOf(kind wait.Kind, side int32) wait.Op {
-	switch {
+// opOf is the inverse: what the waiters want.
+func opOf(kind wait.Kind, o int32) wait.Op {
+	switch side := o % sides; {
+	case side == 2:
+		return wait.Wait
 	case kind == wait.Chan && side == 1:
 		return wait.Send
 	case kind == wait.Chan:
 		return wait.Recv
 	case side == 1:
 		return wait.RLock
-	case kind == wait.Mutex, kind == wait.RWMutex:
-		return wait.Lock
 	}
-	return wait.Wait
+	return wait.Lock
 }
 
 // input is the graph for the graph room. It is not safe for concurrent use.
 func (w *waitGraph) input(goroutines int) graph.Input {
 	return graph.Input{
-		Goroutines: goroutines, Objects: 2 * len(w.addrs),
+		Goroutines: goroutines, Objects: sides * len(w.addrs),
 		Stuck:   func(g int32) bool { return w.analyzer.State(int(g)) == wake.Stuck },
-		Kind:    func(o int32) wait.Kind { return w.kinds[o/2] },
-		Waiters: func(o int32) []int32 { return w.waiters[w.start[o]:w.start[o+1]] },
+		Kind:    w.kind,
+		Waiters: w.waitersOf,
 		Waits: func(g int32) []int32 {
 			w.waits = w.waits[:0]
-			w.analyzer.Awaits(int(g), func(object int, op wait.Op) { w.waits = append(w.waits, int32(2*object)+sideOf(op)) })
+			w.analyzer.Awaits(int(g), func(object int, op wait.Op) { w.waits = append(w.waits, sideOf(object, op)) })
 			return w.waits
 		},
 		Roles: w.rolesOf,
@@ -101,12 +106,18 @@ func (w *waitGraph) rolesOf(o int32) []graph.Role {
 		return r
 	}
 	var roles []graph.Role
-	for _, c := range w.analyzer.Candidates(int(o/2), opOf(w.kinds[o/2], o%2)) {
+	for _, c := range w.analyzer.Candidates(int(o/sides), opOf(w.kinds[o/sides], o)) {
 		roles = append(roles, graph.Role{Goroutines: c.Members, How: c.How, Certainty: c.Certainty, Peer: c.Peer})
 	}
 	w.roles[o] = roles
 	return roles
 }
 
+// waitersOf are the goroutines that wait on an object.
+func (w *waitGraph) waitersOf(o int32) []int32 { return w.waiters[w.start[o]:w.start[o+1]] }
+
+// kind is the kind of an object.
+func (w *waitGraph) kind(o int32) wait.Kind { return w.kinds[o/sides] }
+
 // addr is the address of an object.
-func (w *waitGraph) addr(o int32) mem.Addr { return w.addrs[o/2] }
+func (w *waitGraph) addr(o int32) mem.Addr { return w.addrs[o/sides] }

@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"context"
+	"errors"
 
 	"rtdbg/inspect/code"
 	"rtdbg/inspect/heap"
@@ -40,8 +41,9 @@ func (p *Process) analysis(ctx context.Context) (*wake.Analyzer, error) {
 	h, herr := p.spans(ctx)
 	in := wake.Input{
 		RT: p.RT, Stacks: roots{p}, Wait: p.wait(), Heap: h, HeapErr: herr, Gs: p.rawGs, Unreadable: p.unreadable,
-		Code: p.code(),
+		Code: p.code(), NowNS: p.Now().NS, NowKnown: p.Now().Known,
 	}
+	in.Starts, in.StartsErr = p.starts()
 	if v, ok := p.variables(); ok {
 		in.Variables = v
 	}
@@ -112,27 +114,41 @@ func (r roots) Func(s *stack.Stack, frame int) (name string, shown int) {
 	return r.p.printed(s.Frames[frame].Func.Name), shown - 1
 }
 
+// Deferred visits the pending deferred calls of goroutine number i. What cannot
+// be read of them is missing.
+func (r roots) Deferred(i int, visit func(*stack.Deferred)) { _ = r.p.deferred(r.p.gs[i], visit) }
+
 // System reports whether goroutine number i is the runtime's own.
 func (r roots) System(i int) bool { return r.p.gs[i].System() }
 
-// MayStart reports whether a timer will start a function of the program, or
-// threads that are not Go's may call into it.
-func (r roots) MayStart() bool {
-	ps, err := r.p.RT.AllPs()
-	if err != nil {
-		return true
-	}
-	timers, err := r.p.RT.Timers(ps)
-	if err != nil {
-		return true
-	}
-	for i := range timers {
-		if t := &timers[i]; t.When != 0 && r.p.funcValueName(t.F) == "time.goFunc" {
-			return true
-		}
-	}
+// Foreign reports whether there are threads that are not Go's.
+func (r roots) Foreign() bool {
 	ms, err := r.p.RT.AllMs()
 	return err != nil || len(r.p.threads) > len(ms)
+}
+
+// starts lists the functions that timers will start.
+func (p *Process) starts() ([]wake.Start, error) {
+	ps, err := p.RT.AllPs()
+	timers, terr := p.RT.Timers(ps)
+	calls := make(map[mem.Addr]bool) // by function value: time.goFunc or not
+	var list []wake.Start
+	for i := range timers {
+		t := &timers[i]
+		is, known := calls[t.F]
+		if !known {
+			is = p.funcValueName(t.F) == "time.goFunc"
+			calls[t.F] = is
+		}
+		if !is || t.When == 0 {
+			continue
+		}
+		s := wake.Start{Timer: t.Addr, WhenNS: t.When, Fn: mem.Addr(t.Arg.Data), Func: p.funcValueName(mem.Addr(t.Arg.Data))}
+		if s.Entry, err = p.RT.FuncPC(s.Fn); err == nil {
+			list = append(list, s)
+		}
+	}
+	return list, errors.Join(err, terr)
 }
 
 // variables are the package-level variables of the executable's symbol table.

@@ -33,6 +33,9 @@ type Group struct {
 	WaitNS *int64 `json:"wait_ns"`
 	// WaitAccuracy says how exact WaitNS is.
 	WaitAccuracy Accuracy `json:"-"`
+	// Behind counts the goroutines that wait for one of these, through others
+	// or not, where that is known: see Root.
+	Behind int `json:"behind,omitempty"`
 	// WaitsOn and Wakers are those of the first goroutine.
 	WaitsOn []wait.On    `json:"waits_on"`
 	Wakers  []wake.Waker `json:"wakers"`
@@ -40,7 +43,7 @@ type Group struct {
 	More int    `json:"more,omitempty"`
 	Note string `json:"note,omitempty"`
 	// Idle says that waiting like this is normal: for the network, a timer,
-	// or as one of the runtime's own goroutines.
+	// or as one of the runtime's own goroutines, with nobody behind.
 	Idle bool `json:"idle"`
 
 	system bool
@@ -53,9 +56,24 @@ type Diagnosis struct {
 	Goroutines int `json:"goroutines"`
 	Stuck      int `json:"stuck"`
 	Threads    int `json:"threads"`
+	// Deadlocks are the sets of goroutines that wait only for each other,
+	// at most MaxStories of them; MoreDeadlocks counts the rest.
+	Deadlocks     []Deadlock `json:"deadlocks"`
+	MoreDeadlocks int        `json:"more_deadlocks,omitempty"`
+	// Roots are the goroutines for which others wait, those with the most
+	// behind them first, at most MaxStories of them; MoreRoots counts the
+	// rest.
+	Roots     []Root `json:"roots"`
+	MoreRoots int    `json:"more_roots,omitempty"`
 	// Groups are in order of what they tell, the idle ones last.
 	Groups []Group `json:"groups"`
+
+	// groupOf is the place in Groups of each goroutine, -1 for dead ones.
+	groupOf []int32
 }
+
+// MaxStories is the most deadlocks, and the most roots, in a Diagnosis.
+const MaxStories = 100
 
 // groupKey is what goroutines of one group share.
 type groupKey struct {
@@ -67,6 +85,19 @@ type groupKey struct {
 
 // Why groups all goroutines by what keeps them, the most telling first.
 func (p *Process) Why(ctx context.Context) (*Diagnosis, error) {
+	d, err := p.groups(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.stories(ctx, d); err != nil {
+		return nil, err
+	}
+	d.sort()
+	return d, nil
+}
+
+// groups puts all goroutines into groups, in no particular order.
+func (p *Process) groups(ctx context.Context) (*Diagnosis, error) {
 	gs, err := p.Goroutines(ctx)
 	if err != nil {
 		return nil, err
@@ -75,30 +106,36 @@ func (p *Process) Why(ctx context.Context) (*Diagnosis, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Diagnosis{Threads: len(p.threads)}
+	d := &Diagnosis{Threads: len(p.threads), Deadlocks: []Deadlock{}, Roots: []Root{}, groupOf: make([]int32, len(gs))}
 	groups := make(map[groupKey]int)
+	var last groupKey
+	at := -1
 	for i, g := range gs {
 		if i%1024 == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
+		d.groupOf[i] = -1
 		if g.Dead() {
 			continue
 		}
 		d.Goroutines++
-		v := a.Verdict(g.index)
+		v := a.Verdict(i)
 		if stuck(v) && !wake.ByDesign(g.G, g.WaitReason()) {
 			d.Stuck++
 		}
-		k := groupKey{shape: g.Trace().Stack, state: g.state(), verdict: v, kind: a.Kind(g.index)}
-		at, ok := groups[k]
-		if !ok {
-			at = len(d.Groups)
-			groups[k] = at
-			d.Groups = append(d.Groups, p.newGroup(g, a.Answer(g.index)))
+		k := groupKey{shape: g.Trace().Stack, state: g.state(), verdict: v, kind: a.Kind(i)}
+		if at < 0 || k != last {
+			known := false
+			if at, known = groups[k]; !known {
+				at = len(d.Groups)
+				groups[k] = at
+				d.Groups = append(d.Groups, p.newGroup(g, a.Answer(i)))
+			}
+			last = k
 		}
+		d.groupOf[i] = int32(at)
 		d.Groups[at].add(g)
 	}
-	slices.SortStableFunc(d.Groups, byTelling)
 	return d, nil
 }
 
@@ -138,32 +175,70 @@ func stuck(v wake.Verdict) bool {
 	return v == wake.Deadlock || v == wake.Never
 }
 
-// byTelling orders groups: what is stuck for certain, what may be, what waits
-// for others, what runs, what is idle; larger groups first among equals.
-func byTelling(a, b Group) int {
-	return cmp.Or(cmp.Compare(a.rank(), b.rank()), cmp.Compare(b.Count, a.Count))
+// sort puts the groups in order of what they tell.
+func (d *Diagnosis) sort() {
+	order := make([]int, len(d.Groups))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(x, y int) int { return byTelling(&d.Groups[x], &d.Groups[y]) })
+	sorted, place := make([]Group, len(order)), make([]int32, len(order))
+	for to, from := range order {
+		sorted[to], place[from] = d.Groups[from], int32(to)
+	}
+	d.Groups = sorted
+	for i, at := range d.groupOf {
+		if at >= 0 {
+			d.groupOf[i] = place[at]
+		}
+	}
+}
+
+// byTelling orders groups: what is stuck for certain, what others stand behind,
+// what may be stuck, what waits for others, what runs, what is idle. Among
+// equals those with more behind them come first, then larger and older ones.
+func byTelling(a, b *Group) int {
+	return cmp.Or(cmp.Compare(a.rank(), b.rank()), cmp.Compare(b.Behind, a.Behind), cmp.Compare(b.Count, a.Count), cmp.Compare(b.waited(), a.waited()))
+}
+
+// waited is the longest wait that is known, 0 for none.
+func (gr *Group) waited() int64 {
+	if gr.WaitNS == nil {
+		return 0
+	}
+	return *gr.WaitNS
 }
 
 func (gr *Group) rank() int {
 	switch {
+	case gr.Verdict == wake.Deadlock && !gr.Idle:
+		return 0
+	case gr.Verdict == wake.Never && !gr.Idle:
+		return 1
+	case gr.Behind > 0:
+		return 2
 	case gr.system:
 		return 90
 	case gr.Idle:
 		return 50
-	case gr.Verdict == wake.Deadlock:
-		return 0
-	case gr.Verdict == wake.Never:
-		return 1
 	case gr.Verdict == wake.Unknown:
-		return 2
-	case gr.Verdict == wake.Wakeable:
 		return 3
-	case gr.State == string(rt.Running), gr.State == string(rt.Runnable):
+	case gr.Verdict == wake.Wakeable && !gr.receives():
 		return 4
-	case gr.Verdict == wake.Woken:
+	case gr.Verdict == wake.Wakeable:
 		return 5
+	case gr.State == string(rt.Running), gr.State == string(rt.Runnable):
+		return 6
+	case gr.Verdict == wake.Woken:
+		return 7
 	}
 	return 50
+}
+
+// receives reports whether the group waits to receive and nothing else: mostly
+// for work, and not held up in it.
+func (gr *Group) receives() bool {
+	return !slices.ContainsFunc(gr.WaitsOn, func(on wait.On) bool { return on.Op != wait.Recv })
 }
 
 // Summary says the diagnosis in one sentence.

@@ -94,6 +94,9 @@ func TestGolden(t *testing.T) {
 	roles[c.Vars.String(t, "closer.goid")] = "CLOSER"
 	fill := strings.NewReplacer("{jobs}", c.Vars.String(t, "jobs.addr"), "{wg}", c.Vars.String(t, "wg.addr"), "{closer}", c.Vars.String(t, "closer.goid"))
 	covered := map[string]bool{}
+	for _, l := range listings() {
+		covered[l.script] = true
+	}
 	for _, g := range cases() {
 		covered[g.script] = true
 		for _, format := range render.Names() {
@@ -116,7 +119,12 @@ func TestGolden(t *testing.T) {
 }
 
 func (g golden) compare(t *testing.T, in *star.Interp, format string, roles map[string]string) {
-	got := g.normal(t, g.run(t, in, format), format, roles)
+	g.check(t, g.normal(t, g.run(t, in, format), format, roles), format)
+}
+
+// check compares got with the golden file of the case and format.
+func (g golden) check(t *testing.T, got, format string) {
+	t.Helper()
 	path := filepath.Join("testdata", g.name+"."+format)
 	if *update {
 		if err := os.MkdirAll("testdata", 0o755); err != nil {

@@ -26,6 +26,7 @@ func (a *app) coreCommand() *cobra.Command {
 			exe = ""
 		}
 		return opening{
+			file: true,
 			open: func(ctx context.Context, o inspect.Options) (*inspect.Process, error) {
 				p, err := inspect.OpenCore(ctx, exe, args[1], o)
 				if _, missing := os.Stat(args[0]); err != nil && exe != "" && errors.Is(missing, fs.ErrNotExist) {

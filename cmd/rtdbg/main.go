@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"rtdbg/inspect/demo"
 	"rtdbg/inspect/render"
@@ -24,6 +25,7 @@ const (
 	exitDone   = 0
 	exitFailed = 1
 	exitUsage  = 2
+	exitMet    = 3
 	// exitSignal plus its number is the status after a signal.
 	exitSignal = 128
 )
@@ -36,6 +38,7 @@ func main() {
 		}
 		os.Exit(exitFailed)
 	}
+	tuneGC()
 	sigs := catchSignals()
 	os.Exit(run(sigs, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
 }
@@ -46,18 +49,50 @@ type streams struct {
 	out, err io.Writer
 }
 
+// grace is how long work may take to notice a signal before it is left behind.
+const grace = 50 * time.Millisecond
+
 // run executes one command line and returns the exit status.
 func run(sigs *signals, args []string, std streams) (status int) {
 	a := &app{std: std, signals: sigs}
-	defer func() {
-		if r := recover(); r != nil {
-			status = a.fail(repl.Recovered(r))
+	done := make(chan error, 1)
+	go func() { done <- a.protected(args) }()
+	var err error
+	select {
+	case err = <-done:
+	case <-sigs.ctx.Done():
+		select {
+		case err = <-done:
+		case <-time.After(grace):
+			err = a.abandon(done)
 		}
-	}()
-	if err := a.execute(sigs.ctx, args); err != nil {
+	}
+	if err != nil {
 		return a.fail(err)
 	}
 	return exitDone
+}
+
+// protected executes a command line and makes an error of a panic.
+func (a *app) protected(args []string) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = repl.Recovered(r)
+		}
+	}()
+	return a.execute(a.signals.ctx, args)
+}
+
+// abandon leaves work behind that does not notice a signal, unless it must come
+// to its end, as it must where a process has to be let go.
+func (a *app) abandon(done <-chan error) error {
+	out := a.work.Load()
+	if out == nil {
+		return <-done
+	}
+	out.Discard()
+	a.bar.Load().Quiet()
+	return a.signals.ctx.Err()
 }
 
 // usageError is a wrong use of the command line.
@@ -75,10 +110,17 @@ func (a *app) fail(err error) int {
 		return exitSignal + int(syscall.SIGPIPE)
 	}
 	if sig := a.signals.caught(); sig != 0 && errors.Is(err, context.Canceled) {
+		if sig == int(syscall.SIGINT) {
+			fmt.Fprintln(a.std.err, "rtdbg: interrupted")
+		}
 		return exitSignal + sig
 	}
 	fmt.Fprintf(a.std.err, "rtdbg: %s\n", a.message(err))
-	if a.isUsage(err) {
+	var met *metError
+	switch {
+	case errors.As(err, &met):
+		return exitMet
+	case a.isUsage(err):
 		return exitUsage
 	}
 	return exitFailed

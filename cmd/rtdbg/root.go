@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
+	"rtdbg/inspect/progress"
 	"rtdbg/inspect/render"
 )
 
@@ -15,6 +17,7 @@ type app struct {
 	signals *signals
 
 	exprs, files []string
+	failOn       []string
 	format, out  string
 	verbose      bool
 	// scriptFlags are the flags behind a COMMAND that are not rtdbg's own:
@@ -22,6 +25,11 @@ type app struct {
 	scriptFlags []string
 	// started says that the command line was understood.
 	started bool
+	// bar shows the progress, nil where standard error is no terminal.
+	bar atomic.Pointer[progress.Bar]
+	// work is the output of what may be left behind when a signal comes: an
+	// answer of a file. nil while that is not so.
+	work atomic.Pointer[outFile]
 }
 
 // execute parses and runs a command line.
@@ -40,7 +48,8 @@ parked, on what, and who can wake it.
 
 With no COMMAND and no -e or -f a terminal gets a prompt; without a terminal
 the command "why" runs. Results go to standard output, all else to standard
-error. Exit status: 0 done; 1 the target or the analysis failed; 2 wrong usage.`,
+error. Exit status: 0 done; 1 the target or the analysis failed; 2 wrong usage;
+3 --fail-on met what it names.`,
 		Args:              a.unknownCommand,
 		RunE:              func(*cobra.Command, []string) error { return nil },
 		SilenceErrors:     true,
@@ -55,6 +64,7 @@ error. Exit status: 0 done; 1 the target or the analysis failed; 2 wrong usage.`
 	f.StringArrayVarP(&a.files, "file", "f", nil, "execute `FILE.star` first (repeatable)")
 	f.StringVarP(&a.format, "output", "o", "text", "output `FORMAT`: "+strings.Join(render.Names(), ", "))
 	f.StringVar(&a.out, "out", "", "write results to `FILE`, which appears when it is complete")
+	f.StringSliceVar(&a.failOn, "fail-on", nil, "end with status 3 if the target has one of `CONDITIONS`: "+conditionNames())
 	f.BoolVarP(&a.verbose, "verbose", "v", false, "say on standard error what is done and how long it takes")
 	root.AddCommand(a.coreCommand(), a.attachCommand(), a.connectCommand(), a.demoCommand(), a.versionsCommand(), a.versionCommand())
 	root.SetHelpCommand(a.helpCommand(root))
@@ -81,7 +91,7 @@ func (a *app) noTarget(c *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return usagef("%s takes no arguments, got %q", c.Name(), args[0])
 	}
-	for _, name := range []string{"expr", "file"} {
+	for _, name := range []string{"expr", "file", "fail-on"} {
 		if c.Flags().Changed(name) {
 			return usagef("--%s needs a target: core, attach, connect or demo", name)
 		}

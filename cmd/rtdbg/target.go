@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,6 +25,8 @@ type opening struct {
 	name func(inspect.Info) string
 	// done, which may be nil, is called after the target is closed.
 	done func() error
+	// file says that the target is a file, which need not be let go.
+	file bool
 }
 
 // close lets the target go.
@@ -83,6 +86,13 @@ func (a *app) answer(ctx context.Context, t opening, words []string) error {
 	if err != nil {
 		return err
 	}
+	failOn, err := a.failConditions()
+	if err != nil {
+		return err
+	}
+	if interactive && len(failOn) > 0 {
+		return usagef("--fail-on needs a COMMAND or -e")
+	}
 	a.started = true
 	out, err := a.output()
 	if err != nil {
@@ -92,8 +102,15 @@ func (a *app) answer(ctx context.Context, t opening, words []string) error {
 	if out.File != nil {
 		req.Out, req.Options = out, render.Options{}
 	}
+	bar := term.bar(a.std.err)
+	a.bar.Store(bar)
+	if t.file && !interactive {
+		a.work.Store(out)
+	}
+	watched, stop := bar.Start(ctx)
+	defer stop()
 	begin := time.Now()
-	p, err := t.open(ctx, a.inspectOptions())
+	p, err := t.open(watched, a.inspectOptions())
 	if err != nil {
 		return err
 	}
@@ -104,15 +121,22 @@ func (a *app) answer(ctx context.Context, t opening, words []string) error {
 	}()
 	a.timing("opened", begin)
 	if interactive {
+		stop()
 		a.signals.leaveInterrupt()
 		return repl.Interact(ctx, p, req, term.session(t.name(p.Info()), a))
 	}
+	if term.out && out.File == nil {
+		req.Out = bar.Before(req.Out)
+	}
 	begin = time.Now()
-	if err := repl.Run(ctx, p, req); err != nil {
+	if err := repl.Run(watched, p, req); err != nil {
 		return err
 	}
 	a.timing("answered", begin)
-	return out.Commit()
+	if err := out.Commit(); err != nil {
+		return err
+	}
+	return checkConditions(watched, p, failOn)
 }
 
 // request is what the command line asks of the target, and whether that is a
@@ -151,7 +175,10 @@ func (a *app) request(words []string, term terminal) (req repl.Request, interact
 }
 
 // outFile is the --out file, or nothing.
-type outFile struct{ *render.File }
+type outFile struct {
+	mu sync.Mutex
+	*render.File
+}
 
 // output creates the --out file.
 func (a *app) output() (*outFile, error) {
@@ -162,11 +189,13 @@ func (a *app) output() (*outFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--out: %w", err)
 	}
-	return &outFile{f}, nil
+	return &outFile{File: f}, nil
 }
 
 // Discard removes a file that was not committed.
 func (o *outFile) Discard() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	if o.File != nil {
 		o.File.Discard()
 	}
@@ -174,6 +203,8 @@ func (o *outFile) Discard() {
 
 // Commit gives the file its name.
 func (o *outFile) Commit() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	if o.File == nil {
 		return nil
 	}
@@ -195,6 +226,7 @@ func (a *app) warn(msg string) { a.say("warning: " + msg) }
 
 // say writes a line to standard error.
 func (a *app) say(msg string) {
+	a.bar.Load().Clear()
 	fmt.Fprintf(a.std.err, "rtdbg: %s\n", a.message(errors.New(msg)))
 }
 

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"io"
 	"os"
 
 	"golang.org/x/sys/unix"
 
+	"rtdbg/inspect/progress"
 	"rtdbg/inspect/repl"
 )
 
@@ -17,12 +19,32 @@ type terminal struct {
 
 func (a *app) terminal() terminal {
 	t := terminal{in: isTerminal(a.std.in), out: isTerminal(a.std.out)}
-	if f, ok := a.std.out.(*os.File); ok && t.out {
-		if ws, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ); err == nil {
-			t.width = int(ws.Col)
-		}
+	if t.out {
+		t.width = width(a.std.out)
 	}
 	return t
+}
+
+// width is that of a terminal in columns, 0 if it cannot say.
+func width(stream any) int {
+	f, ok := stream.(*os.File)
+	if !ok {
+		return 0
+	}
+	ws, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
+	if err != nil {
+		return 0
+	}
+	return int(ws.Col)
+}
+
+// bar is for progress on standard error, nil where that is no terminal that
+// can take a line back.
+func (t terminal) bar(stderr io.Writer) *progress.Bar {
+	if !isTerminal(stderr) || width(stderr) == 0 || !knowsCursor(os.Getenv("TERM")) {
+		return nil
+	}
+	return progress.NewBar(stderr, width(stderr))
 }
 
 func isTerminal(stream any) bool {
@@ -39,7 +61,7 @@ func (t terminal) both() bool { return t.in && t.out }
 
 // session is the terminal as the REPL wants it.
 func (t terminal) session(target string, a *app) repl.Terminal {
-	r := repl.Terminal{In: a.std.in, Err: a.std.err, Target: target}
+	r := repl.Terminal{In: a.std.in, Err: a.std.err, Target: target, Bar: a.bar.Load()}
 	// A width of 0 is a terminal that cannot say: a line editor would not
 	// know where lines wrap.
 	r.Edit = t.both() && t.width > 0 && knowsCursor(os.Getenv("TERM"))

@@ -343,7 +343,12 @@ func (x *x86) effectOneByte(in *inst, regs *registers, reg, rm int) {
 		in.set(rm, regs[reg])
 	case op == 0x8b && toReg:
 		in.set(reg, regs[rm])
-	case op == 0x89: // a store
+	case op == 0x89:
+		if x.base == stackReg && wide {
+			in.stores[0] = store{true, int64(x.disp), regs[reg]}
+		}
+	case op == 0x8d && x.base == stackReg:
+		in.set(reg, value{frame, int64(x.disp)})
 	case op == 0x8b && wide:
 		in.set(reg, x.load(in, regs))
 	case op == 0x8d && x.ripRelative:
@@ -379,6 +384,12 @@ func (x *x86) load(in *inst, regs *registers) value {
 		return value{slot, int64(x.disp)}
 	case x.base >= 0 && regs[x.base].kind == closure:
 		return value{captured, int64(x.disp)}
+	case x.base >= 0 && regs[x.base].kind == captured && x.disp >= 0:
+		return value{method, regs[x.base].n<<32 | int64(x.disp)}
+	case x.base >= 0 && regs[x.base].kind == frame:
+		return value{slot, regs[x.base].n + int64(x.disp)}
+	case x.base >= 0 && x.disp == 0 && regs[x.base].kind == canceller:
+		return value{kind: cancels}
 	case x.base >= 0 && x.disp == 0 && regs[x.base].kind == slot:
 		return value{through, regs[x.base].n}
 	}

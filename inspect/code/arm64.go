@@ -59,7 +59,10 @@ func dataARM64(w uint32, rd, rn int, pc mem.Addr, in *inst, regs *registers) {
 		if w>>22&1 != 0 {
 			imm <<= 12
 		}
-		if rn != zeroReg && src.kind == address {
+		switch {
+		case rn == zeroReg:
+			result = value{frame, imm}
+		case src.kind == address:
 			result = value{address, src.n + imm}
 			in.ref, in.taken = mem.Addr(result.n), true
 		}
@@ -80,10 +83,13 @@ func dataARM64(w uint32, rd, rn int, pc mem.Addr, in *inst, regs *registers) {
 			result = regs[rm]
 		}
 	case w&0x3a000000 == 0x28000000: // LDP, STP
+		pair, second := int(w>>10&31), value{}
 		if w>>22&1 == 0 {
+			if at := signed(w, 15, 7) * 8; rn == zeroReg && w>>30 == 2 {
+				in.stores = [2]store{{true, at, regs.stored(rd)}, {true, at + 8, regs.stored(pair)}}
+			}
 			return
 		}
-		pair, second := int(w>>10&31), value{}
 		if rn != zeroReg && src.kind == closure && w>>30 == 2 {
 			at := signed(w, 15, 7) * 8
 			second, result = value{captured, at + 8}, value{captured, at}
@@ -114,18 +120,35 @@ func memoryARM64(w uint32, rd, rn int, in *inst, regs *registers) value {
 		in.ref = mem.Addr(src.n + at)
 	}
 	switch {
-	case vectorReg, opc == 0:
-		return regs[rd] // a store, or into a register of another kind
+	case vectorReg, opc == 0: // a store, or into a register of another kind
+		if size == 3 && !vectorReg && rn == zeroReg {
+			in.stores[0] = store{true, at, regs.stored(rd)}
+		}
+		return regs[rd]
 	case size == 3 && opc == 1 && src.kind == address:
 		return value{loaded, src.n + at}
 	case size == 3 && opc == 1 && src.kind == closure:
 		return value{captured, at}
 	case size == 3 && opc == 1 && rn == zeroReg:
 		return value{slot, at}
+	case size == 3 && opc == 1 && src.kind == captured:
+		return value{method, src.n<<32 | at}
+	case size == 3 && opc == 1 && src.kind == frame:
+		return value{slot, src.n + at}
+	case size == 3 && opc == 1 && src.kind == canceller && at == 0:
+		return value{kind: cancels}
 	case size == 3 && opc == 1 && src.kind == slot && at == 0:
 		return value{through, src.n}
 	}
 	return value{}
+}
+
+// stored is what a store of register r stores.
+func (r *registers) stored(reg int) value {
+	if reg == zeroReg {
+		return value{kind: constant}
+	}
+	return r[reg]
 }
 
 // signed returns the n bits of w from bit lo on as a signed number.

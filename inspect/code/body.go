@@ -15,7 +15,7 @@ const (
 	does       eventKind = iota // an operation
 	calls                       // a call of another function
 	makes                       // a function value is made: it may be called later
-	makesDefer                  // one that is called when the function returns
+	makesDefer                  // one that is called when the function returns; to is nil if it is not known
 	makesGo                     // one that a new goroutine calls
 )
 
@@ -38,10 +38,12 @@ type ref struct {
 // span is code at offsets [lo, hi) of a function.
 type span struct{ lo, hi uint32 }
 
-// inlined is code that belongs to an inlined operation.
+// inlined is code that belongs to an inlined operation. call tells apart the
+// calls that were inlined: the code of one may lie in several places.
 type inlined struct {
 	span
-	ops Ops
+	ops  Ops
+	call int
 }
 
 // body is what a function's code does, in the order of its instructions.
@@ -74,6 +76,10 @@ type builder struct {
 	// slots where it keeps their values.
 	openDefers bool
 	slots      []uint32
+	// stores are the words that it stores into its frame, if it keeps
+	// function values there: deferred ones, or those that cancel contexts.
+	stores   []store
+	contexts bool
 	// values are the events of function values whose use is not yet known.
 	values []int
 }
@@ -85,22 +91,35 @@ func (p *Program) build(n *fn) {
 	code := p.code(n.Func)
 	b.unread = code == nil || !p.machine.walk(code, n.Entry, b.visit)
 	b.addInlined()
+	b.resolve()
 }
 
 func (b *builder) visit(in *inst, regs *registers) bool {
 	if in.ref != 0 {
 		b.refer(in)
 	}
+	for _, s := range in.stores {
+		if s.ok && (b.openDefers || b.contexts) {
+			b.stores = append(b.stores, s)
+		}
+	}
 	switch in.kind {
 	case call:
-		b.call(in, b.direct(in.to), regs)
+		f := b.direct(in.to)
+		b.call(in, f, regs)
+		if f != nil && givesCancel(f.Name) {
+			b.contexts = true
+			in.set(b.p.machine.args[2], value{kind: canceller})
+		}
 	case jump, branch:
 		if in.to < 0 || in.to >= int64(b.n.End-b.n.Entry) {
 			b.call(in, b.direct(in.to), regs)
 		}
 	case callIndirect:
-		if !b.callsDeferred(in) {
-			b.call(in, b.known(in.target), regs)
+		f := b.known(in.target)
+		b.call(in, f, regs)
+		if f == nil {
+			b.events[len(b.events)-1].on = in.target
 		}
 	case jumpIndirect:
 		if f := b.known(in.target); f != nil {
@@ -128,19 +147,66 @@ func (b *builder) known(v value) *fn {
 	return b.p.entry(mem.Addr(v.n))
 }
 
-// callsDeferred reports whether an indirect call is one of those that the
-// function has deferred: they are events where they are deferred.
-func (b *builder) callsDeferred(in *inst) bool {
-	if in.target.kind != through || !b.openDefers {
-		return false
+// resolve finds out of indirect calls what they call, where the function value
+// is one that the function has put into its frame: a deferred one, which is an
+// event where it is deferred, or one that cancels a context.
+func (b *builder) resolve() {
+	for i := range b.events {
+		e := &b.events[i]
+		if e.kind != does || e.ops != Dynamic {
+			continue
+		}
+		on := e.on
+		e.on = value{}
+		deferred := on.kind == through && b.isSlot(e.off, on.n)
+		if deferred {
+			e.kind = makesDefer
+		}
+		switch {
+		case on.kind == cancels, on.kind == through && b.holdsOnly(on.n, canceller):
+			e.ops = Cancel
+		case deferred && b.holdsOnly(on.n, frame, address):
+			e.ops = 0
+		case on.kind == slot && b.openDefers && b.holdsOnly(on.n, address):
+			// The deferred function value itself lies in the frame, too.
+			e.ops = 0
+		}
 	}
-	delta, ok := b.n.SPDelta(b.n.Entry + mem.Addr(in.off))
-	if !ok {
-		return false
-	}
+}
+
+// isSlot reports whether the word at offset at from SP is one of b.slots. off
+// is that of an instruction.
+func (b *builder) isSlot(off uint32, at int64) bool {
+	delta, ok := b.n.SPDelta(b.n.Entry + mem.Addr(off))
 	// The locals end below the saved frame pointer.
-	off := int64(delta) - int64(b.p.arch.PtrSize) - in.target.n
-	return off > 0 && slices.Contains(b.slots, uint32(off))
+	down := int64(delta) - int64(b.p.arch.PtrSize) - at
+	return ok && down > 0 && slices.Contains(b.slots, uint32(down))
+}
+
+// maxCopies bounds how often a value is copied from one word of the frame to
+// another.
+const maxCopies = 4
+
+// holdsOnly reports whether only values of some kinds are stored at an offset
+// from SP, perhaps by way of other words, and at least one is. Constants clear
+// it.
+func (b *builder) holdsOnly(off int64, kinds ...valueKind) bool {
+	return b.holds(off, maxCopies, kinds)
+}
+
+func (b *builder) holds(off int64, copies int, kinds []valueKind) bool {
+	found := false
+	for _, s := range b.stores {
+		switch {
+		case s.off != off || s.kind == constant:
+			continue
+		case slices.Contains(kinds, s.kind):
+		case s.kind != slot || copies == 0 || !b.holds(s.n, copies-1, kinds):
+			return false
+		}
+		found = true
+	}
+	return found
 }
 
 // refer notes what an operand names: a function value or a variable.
@@ -179,6 +245,9 @@ func (b *builder) call(in *inst, f *fn, regs *registers) {
 		return
 	}
 	name := plainName(f.Name)
+	if deferring(name) && len(b.values) == 0 {
+		b.events = append(b.events, event{off: uint32(in.off), kind: makesDefer, ops: Dynamic})
+	}
 	b.use(name)
 	switch {
 	case f.prim != 0:
@@ -232,24 +301,27 @@ func (b *builder) addInlined() {
 	if len(in.Ranges) == 0 {
 		return
 	}
-	ops := make([]Ops, len(in.Calls))
+	ops, outer := make([]Ops, len(in.Calls)), make([]int, len(in.Calls))
 	for i := range in.Calls {
 		// A call is part of its parents, too; a corrupt tree may loop.
 		for j, steps := i, 0; j >= 0 && steps < len(in.Calls); j, steps = in.Calls[j].Parent, steps+1 {
-			ops[i] |= b.p.ops[in.Calls[j].Func]
+			if o := b.p.ops[in.Calls[j].Func]; o != 0 {
+				ops[i], outer[i] = ops[i]|o, j
+			}
 		}
 	}
 	for _, r := range in.Ranges {
-		o := ops[r.Call]
+		o, call := ops[r.Call], outer[r.Call]
 		if o == 0 {
 			continue
 		}
 		lo, hi := uint32(r.Lo-b.n.Entry), uint32(r.Hi-b.n.Entry)
-		if last := len(b.inlined) - 1; last >= 0 && b.inlined[last].hi == lo && b.inlined[last].ops == o {
+		if last := len(b.inlined) - 1; last >= 0 && b.inlined[last].hi == lo && b.inlined[last].call == call {
 			b.inlined[last].hi = hi
+			b.inlined[last].ops |= o
 			continue
 		}
-		b.inlined = append(b.inlined, inlined{span{lo, hi}, o})
+		b.inlined = append(b.inlined, inlined{span{lo, hi}, o, call})
 	}
 	b.dropSemaphores()
 }

@@ -23,6 +23,10 @@ type Closure struct {
 	// not known from the code; Ops is what that does if it is an operation.
 	Callee string
 	Ops    Ops
+	// Itab is the index of the captured word that points to the method table
+	// of an interface, Method the offset in it of the address of the method
+	// that the wrapper calls. Method is 0 where it calls none.
+	Itab, Method int
 	// Receiver is the index of the captured word that is the callee's first
 	// argument or receiver, -1 if that is not known; Global is the address
 	// of a package-level variable if that is the first argument.
@@ -71,26 +75,44 @@ func (p *Program) captures(n *fn, c *Closure) {
 				c.Words = max(c.Words, min(int(v.n/8), maxWords))
 			}
 		}
-		if in.kind != call || !c.Wrapper || c.Callee != "" {
+		if !c.Wrapper || c.Callee != "" || c.Method != 0 {
 			return true
 		}
-		f := p.table.Func(n.Entry + mem.Addr(in.to))
-		if f == nil {
-			return true
-		}
-		callee := p.fn(f)
-		if callee.opaque && callee.prim == 0 {
-			return true
-		}
-		c.Callee, c.Ops = f.Name, narrow(plainName(f.Name), callee.prim, p.machine, regs)
-		switch v := p.machine.arg(regs, 0); v.kind {
-		case captured:
-			c.Receiver = int(v.n/8) - 1
-		case address:
-			c.Global = mem.Addr(v.n)
+		switch in.kind {
+		case call:
+			p.calledBy(c, p.table.Func(n.Entry+mem.Addr(in.to)), regs)
+		case callIndirect:
+			if v := in.target; v.kind == method && v.n>>32 >= 8 {
+				c.Itab, c.Method = int(v.n>>32/8)-1, int(uint32(v.n))
+				c.passes(p.machine.arg(regs, 0))
+			}
 		}
 		return true
 	})
+}
+
+// calledBy fills in the function that a wrapper calls, unless it is one of the
+// runtime's that helps it.
+func (p *Program) calledBy(c *Closure, f *pcln.Func, regs *registers) {
+	if f == nil {
+		return
+	}
+	callee := p.fn(f)
+	if callee.opaque && callee.prim == 0 {
+		return
+	}
+	c.Callee, c.Ops = f.Name, narrow(plainName(f.Name), callee.prim, p.machine, regs)
+	c.passes(p.machine.arg(regs, 0))
+}
+
+// passes fills in the first argument of what a wrapper calls.
+func (c *Closure) passes(v value) {
+	switch v.kind {
+	case captured:
+		c.Receiver = int(v.n/8) - 1
+	case address:
+		c.Global = mem.Addr(v.n)
+	}
 }
 
 // unwrap fills in what a wrapper calls where the call was inlined into it.
@@ -109,10 +131,20 @@ func (p *Program) unwrap(n *fn, c *Closure) {
 		}
 	}
 	switch {
-	case c.Receiver >= 0 || c.Global != 0:
+	case c.Receiver >= 0 || c.Global != 0 || c.Callee == "":
 	case c.Words > 0:
 		c.Receiver = 0
 	case len(b.refs) > 0:
 		c.Global = b.refs[0].addr
 	}
+}
+
+// Operation names the function that begins at entry and says what it does if
+// it is an operation; "" and 0 where none begins there.
+func (p *Program) Operation(entry mem.Addr) (name string, ops Ops) {
+	n := p.entry(entry)
+	if n == nil {
+		return "", 0
+	}
+	return n.Name, n.prim
 }

@@ -10,6 +10,8 @@ import (
 // flow is the control flow of one function: its basic blocks in order.
 type flow struct {
 	blocks []block
+	// stops are the ends of calls that do not return, in order.
+	stops []uint32
 	// whole says that the code could not be decoded: any instruction may
 	// follow any other.
 	whole bool
@@ -39,6 +41,7 @@ func (p *Program) buildFlow(n *fn) *flow {
 	code := p.code(n.Func)
 	var edges []edge
 	var tables []int64 // targets of jump tables
+	var stops []uint32
 	ok := code != nil && p.machine.walk(code, n.Entry, func(in *inst, _ *registers) bool {
 		e := edge{off: uint32(in.off), end: uint32(in.off + in.size), kind: in.kind, to: in.to}
 		switch in.kind {
@@ -48,6 +51,7 @@ func (p *Program) buildFlow(n *fn) *flow {
 			if f := p.table.Func(n.Entry + mem.Addr(in.to)); f != nil && noReturn(f.Name) {
 				e.kind = trap
 				edges = append(edges, e)
+				stops = append(stops, e.end)
 			}
 		}
 		if in.taken {
@@ -58,7 +62,9 @@ func (p *Program) buildFlow(n *fn) *flow {
 	if !ok {
 		return &flow{whole: true}
 	}
-	return newFlow(uint32(len(code)), edges, tables)
+	fl := newFlow(uint32(len(code)), edges, tables)
+	fl.stops = stops
+	return fl
 }
 
 // maxTable bounds a jump table in entries.
@@ -158,7 +164,7 @@ func (fl *flow) after(off uint32) []span {
 		return []span{{0, ^uint32(0)}}
 	}
 	start, ok := fl.find(int64(off))
-	if !ok {
+	if _, stops := slices.BinarySearch(fl.stops, off); !ok || stops {
 		return nil
 	}
 	seen := fl.reach(fl.blocks[start].next, func(i int) []int { return fl.blocks[i].next })

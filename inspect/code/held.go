@@ -1,138 +1,211 @@
 package code
 
 import (
+	"cmp"
 	"slices"
 	"sort"
 
 	"rtdbg/inspect/mem"
 )
 
-// Locked returns the places at which the function at pc has done one of lock
-// on the shortest way to pc without having done one of unlock since: the locks
-// that it holds there, if it locks and unlocks by turns. A function that it
-// calls counts as locking if it locks and does not unlock, and the other way
-// round. The call in progress at pc does not count, nor what is deferred.
-func (p *Program) Locked(pc mem.Addr, lock, unlock Ops) []Site {
-	f := p.table.Func(pc)
-	if f == nil {
-		return nil
-	}
-	n := p.fn(f)
-	if n.opaque || n.prim != 0 {
-		return nil
-	}
-	fl := p.flowOf(n)
-	off := uint32(pc - f.Entry)
-	if fl.whole || off == 0 {
-		return nil
-	}
-	turns := p.turns(n, lock, unlock, off)
-	if len(turns) == 0 {
-		return nil
-	}
-	return heldAt(fl, turns, off)
-}
-
 // turn is a place at which a function locks or unlocks.
 type turn struct {
-	off    uint32
+	span
 	unlock bool
-	site   Site
+	// call tells one Lock from another: an inlined one has code in several
+	// places. Those that were not inlined have negative numbers.
+	call int
+	site Site
+}
+
+// turns lists the places in n at which it does one of lock or one of unlock,
+// in the order of its instructions. A function that it calls counts as locking
+// if it locks and does not unlock, and the other way round.
+func (p *Program) turns(n *fn, lock, unlock Ops) []turn {
+	b := p.bodyOf(n)
+	var list []turn
+	add := func(s span, call int, ops Ops, on value) {
+		locks, unlocks := ops&lock != 0, ops&unlock != 0
+		if locks == unlocks {
+			return
+		}
+		t := turn{span: s, unlock: unlocks, call: call, site: Site{Ops: ops & (lock | unlock), PC: n.Entry + mem.Addr(s.lo)}}
+		t.site.setOn(on)
+		p.place(n, &t.site)
+		list = append(list, t)
+	}
+	for _, in := range b.inlined {
+		add(in.span, in.call, in.ops, value{})
+	}
+	for i := range b.events {
+		e := &b.events[i]
+		inside := slices.ContainsFunc(b.inlined, func(in inlined) bool { return in.lo <= e.off && e.off < in.hi })
+		at := span{e.off, e.off + callSize}
+		switch {
+		case inside:
+		case e.kind == does:
+			add(at, -1-i, e.ops, e.on)
+		case e.kind == calls:
+			s := p.sumOf(e.to)
+			add(at, -1-i, s.do[program]|s.do[library], value{})
+		}
+	}
+	slices.SortFunc(list, func(a, b turn) int { return cmp.Compare(a.lo, b.lo) })
+	return list
 }
 
 // callSize is how many bytes in front of a return address belong to the call:
 // the size of a direct call.
 const callSize = 5
 
-// turns lists the places in n at which it locks or unlocks, in order, but for
-// what is in progress at off.
-func (p *Program) turns(n *fn, lock, unlock Ops, off uint32) []turn {
-	b := p.bodyOf(n)
+// lockedKey is a question to Locked.
+type lockedKey struct {
+	pc           mem.Addr
+	lock, unlock Ops
+}
+
+// Locked returns the places at which the function at pc has done one of lock
+// and from which pc can be reached without as many of unlock since: the locks
+// that it may hold there, in the order of its code. pc is as in After; the
+// call in progress does not count, nor what is deferred. It is about the code,
+// not about which lock: Site.On says that where it is known.
+func (p *Program) Locked(pc mem.Addr, lock, unlock Ops) []Site {
+	key := lockedKey{pc, lock, unlock}
+	p.reachMu.RLock()
+	sites, ok := p.locked[key]
+	p.reachMu.RUnlock()
+	if ok {
+		return sites
+	}
+	if f := p.table.Func(pc); f != nil && pc > f.Entry {
+		sites = p.findLocked(p.fn(f), uint32(pc-f.Entry), lock, unlock)
+	}
+	p.reachMu.Lock()
+	defer p.reachMu.Unlock()
+	p.locked[key] = sites
+	return sites
+}
+
+// Held is Locked for the locks of package sync: those locked for writing, then
+// those locked for reading.
+func (p *Program) Held(pc mem.Addr) []Site {
+	return slices.Concat(p.Locked(pc, Lock, Unlock), p.Locked(pc, RLock, RUnlock))
+}
+
+func (p *Program) findLocked(n *fn, at uint32, lock, unlock Ops) []Site {
+	fl := p.flowOf(n)
+	if n.opaque || n.prim != 0 || fl.whole {
+		return nil
+	}
+	turns := p.turns(n, lock, unlock)
+	// Which of the calls is in progress.
+	const none = -1 << 31
+	inProgress := none
+	for _, t := range turns {
+		if t.lo < at && at <= t.hi {
+			inProgress = t.call
+		}
+	}
+	if inProgress != none {
+		turns = slices.DeleteFunc(turns, func(t turn) bool { return t.call == inProgress })
+	}
+	turns = principal(turns)
+	s := heldSearch{fl: fl, turns: turns, at: at, seen: make(map[heldState]bool)}
+	var sites []Site
+	for i, t := range turns {
+		repeated := slices.ContainsFunc(turns[:i], func(u turn) bool { return u.call == t.call })
+		if !t.unlock && !repeated && s.reaches(i) {
+			sites = append(sites, t.site)
+		}
+	}
+	return sites
+}
+
+// principal leaves of the pieces of each inlined call the one that has its
+// atomic instruction: the largest. The compiler puts single instructions of it
+// elsewhere, far in front of it too, and the call of what does the rest.
+func principal(turns []turn) []turn {
 	var list []turn
-	add := func(at uint32, ops Ops) {
-		locks, unlocks := ops&lock != 0, ops&unlock != 0
-		if locks == unlocks {
-			return
-		}
-		s := Site{Ops: ops & (lock | unlock), PC: n.Entry + mem.Addr(at)}
-		p.place(n, &s)
-		list = append(list, turn{at, unlocks, s})
-	}
-	for i := range b.events {
-		e := &b.events[i]
-		if e.off < off && e.off+callSize >= off || inInlined(b, e.off) {
-			continue
-		}
-		switch {
-		case e.kind == does:
-			add(e.off, e.ops)
-		case e.kind == calls:
-			s := p.sumOf(e.to)
-			add(e.off, s.do[program]|s.do[library])
+	for i, t := range turns {
+		less := func(u turn) bool { return u.call == t.call && u.hi-u.lo > t.hi-t.lo }
+		same := func(u turn) bool { return u.call == t.call && u.hi-u.lo == t.hi-t.lo }
+		if !slices.ContainsFunc(turns, less) && !slices.ContainsFunc(turns[:i], same) {
+			list = append(list, t)
 		}
 	}
-	for _, in := range b.inlined {
-		if off <= in.lo || off > in.hi {
-			add(in.lo, in.ops)
-		}
-	}
-	slices.SortFunc(list, func(x, y turn) int { return int(x.off) - int(y.off) })
 	return list
 }
 
-// inInlined reports whether offset off belongs to an inlined operation.
-func inInlined(b *body, off uint32) bool {
-	at := sort.Search(len(b.inlined), func(j int) bool { return b.inlined[j].hi > off })
-	return at < len(b.inlined) && b.inlined[at].lo <= off
+// maxNested bounds the number of locks that a search counts.
+const maxNested = 4
+
+// heldState is where a search is: at the start of a block, with so many locks
+// taken, after a certain call.
+type heldState struct {
+	block, depth, last int
 }
 
-// way is the state at the beginning of a block on the shortest way there.
-type way struct {
-	block int
-	held  []Site
-	last  turn
+// heldSearch follows the flow of control from a Lock.
+type heldSearch struct {
+	fl    *flow
+	turns []turn
+	at    uint32
+	seen  map[heldState]bool
+	todo  []heldState
 }
 
-// heldAt follows the blocks from the function's entry to off.
-func heldAt(fl *flow, turns []turn, off uint32) []Site {
-	goal, ok := fl.find(int64(off) - 1)
+// reaches reports whether the lock taken by turn number i may be held at s.at.
+func (s *heldSearch) reaches(i int) bool {
+	clear(s.seen)
+	s.todo = s.todo[:0]
+	t := &s.turns[i]
+	start, ok := s.fl.find(int64(t.lo))
 	if !ok {
-		return nil
+		return false
 	}
-	seen := make([]bool, len(fl.blocks))
-	queue := []way{{}}
-	seen[0] = true
-	for len(queue) > 0 {
-		w := queue[0]
-		queue = queue[1:]
-		b := &fl.blocks[w.block]
-		i := sort.Search(len(turns), func(i int) bool { return turns[i].off >= b.lo })
-		for ; i < len(turns) && turns[i].off < b.hi && (w.block != goal || turns[i].off < off); i++ {
-			w.take(turns[i])
-		}
-		if w.block == goal {
-			return w.held
-		}
-		for _, next := range b.next {
-			if !seen[next] {
-				seen[next] = true
-				queue = append(queue, way{next, slices.Clone(w.held), w.last})
-			}
+	if s.block(heldState{start, 1, t.call}, t.lo+1) {
+		return true
+	}
+	for len(s.todo) > 0 {
+		st := s.todo[len(s.todo)-1]
+		s.todo = s.todo[:len(s.todo)-1]
+		if s.block(st, s.fl.blocks[st.block].lo) {
+			return true
 		}
 	}
-	return nil
+	return false
 }
 
-// take notes that the way comes by t. One inlined operation may lie in several
-// pieces, which have the same line.
-func (w *way) take(t turn) {
-	if w.last.site.PC != 0 && w.last.unlock == t.unlock && w.last.site.Line == t.site.Line && w.last.site.Func == t.site.Func {
-		return
+// block goes through a block from an offset on. It is true where it comes to
+// s.at with the lock held, and leaves what follows to be done.
+func (s *heldSearch) block(st heldState, from uint32) bool {
+	b := &s.fl.blocks[st.block]
+	i := sort.Search(len(s.turns), func(i int) bool { return s.turns[i].lo >= from })
+	for ; i < len(s.turns) && s.turns[i].lo < b.hi && st.depth > 0; i++ {
+		t := &s.turns[i]
+		if s.at > from && s.at <= t.lo {
+			break
+		}
+		if t.call == st.last {
+			continue // more code of the same call
+		}
+		st.last = t.call
+		if t.unlock {
+			st.depth--
+		} else {
+			st.depth = min(st.depth+1, maxNested)
+		}
 	}
-	w.last = t
-	if t.unlock {
-		w.held = w.held[:max(len(w.held)-1, 0)]
-		return
+	// The call in progress ends at s.at, perhaps with the block.
+	if passed := s.at > from && s.at <= b.hi; st.depth == 0 || passed {
+		return passed && st.depth > 0
 	}
-	w.held = append(w.held, t.site)
+	for _, j := range b.next {
+		next := heldState{j, st.depth, st.last}
+		if !s.seen[next] {
+			s.seen[next] = true
+			s.todo = append(s.todo, next)
+		}
+	}
+	return false
 }

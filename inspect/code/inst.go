@@ -36,10 +36,20 @@ type inst struct {
 	// known.
 	target value
 
+	// stores are the words that it stores into the frame.
+	stores [2]store
+
 	// sets says what the registers hold behind the instruction where that
 	// differs; clears that nothing is known of any.
 	sets   [2]setting
 	clears bool
+}
+
+// store is a word stored at an offset from SP.
+type store struct {
+	ok  bool
+	off int64
+	value
 }
 
 // setting is what a register holds from some instruction on; reg is -1 for none.
@@ -78,6 +88,16 @@ const (
 	// function value in such a word points to: the code that it calls.
 	slot
 	through
+	// frame is an address in the frame, n its offset from SP.
+	frame
+	// canceller is the function that a context comes with, cancels the code
+	// that it calls.
+	canceller
+	cancels
+	// method is a word of what a captured word points to: n is the offset in
+	// the function value << 32 and the offset of the word. The methods of an
+	// interface are found so.
+	method
 )
 
 // value is what a register holds.
@@ -128,7 +148,6 @@ func (r *registers) apply(in *inst) {
 	}
 	if in.clears {
 		*r = registers{}
-		return
 	}
 	for _, s := range in.sets {
 		if s.reg >= 0 {

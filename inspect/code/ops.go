@@ -61,6 +61,10 @@ const (
 	numOps = iota
 )
 
+// libraryOps are operations that a program does by way of the standard
+// library: it is no matter whose code does them.
+const libraryOps = Cancel | TimerReset | TimerStop | PollClose | PollDeadline | Notify
+
 // opNames are in the order of the bits.
 var opNames = [numOps]string{
 	"send", "recv", "close", "select send", "select recv", "lock", "unlock", "rlock", "runlock", "add", "done", "wait",
@@ -176,6 +180,13 @@ func betweenValueAndCall(name string) bool {
 		}
 	}
 	return false
+}
+
+// givesCancel reports whether a function returns a context and the function
+// that cancels it.
+func givesCancel(name string) bool {
+	return strings.HasPrefix(name, "context.With") && strings.IndexByte(name[len("context.With"):], '.') < 0 && name != "context.WithValue" &&
+		name != "context.WithoutCancel" || name == "os/signal.NotifyContext"
 }
 
 // deferring reports whether a function registers a deferred call.

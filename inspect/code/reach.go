@@ -10,7 +10,7 @@ import (
 //
 // The sets leave out what happens in the standard library's own code, where
 // channels and locks are hardly ever those that the program passed to it:
-// that is Std. Where the function itself is of the standard library, all is
+// that is Std. Operations on contexts, timers and files are never left out. Where the function itself is of the standard library, all is
 // counted in the sets and Std is empty.
 type Reach struct {
 	// Own is done in the function itself, calls inlined into it among it.
@@ -146,8 +146,12 @@ func (r *Reach) collect(b *body, how reachKind) {
 			continue
 		}
 		r.events = append(r.events, e)
-		if e.kind == does {
-			r.Own |= e.ops
+		if e.to == nil {
+			if e.kind == does {
+				r.Own |= e.ops
+			} else {
+				s.do[program] |= e.ops
+			}
 			continue
 		}
 		s.add(e.kind, r.p.sumOf(e.to))

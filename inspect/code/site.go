@@ -55,8 +55,9 @@ type foundSite struct {
 }
 
 // Site returns the nearest place at which the code does one of ops. Places in
-// the standard library count if the code itself is part of it or if they are
-// in package pkg: that of the code that uses the object in question.
+// the standard library count if the code itself is part of it, if they are in
+// package pkg, that of the code that uses the object in question, or if the
+// operation is one that only the library does: on contexts, timers, files.
 func (r *Reach) Site(ops Ops, pkg string) (Site, bool) {
 	key := siteKey{ops, pkg}
 	r.siteMu.Lock()
@@ -67,11 +68,14 @@ func (r *Reach) Site(ops Ops, pkg string) (Site, bool) {
 	if r.sites == nil {
 		r.sites = make(map[siteKey]foundSite)
 	}
-	s := search{p: r.p, accept: func(n *fn) bool {
-		return !n.std || r.Standard() || pkg != "" && Package(n.Name) == pkg
-	}}
+	s := search{p: r.p}
 	s.leads = func(n *fn) bool { return r.p.sumOf(n).any()&ops != 0 }
-	s.hit = func(n *fn, events []*event, in []inlined) (Site, bool) { return r.p.siteIn(n, events, in, ops) }
+	s.hit = func(n *fn, events []*event, in []inlined) (Site, bool) {
+		if n.std && !r.Standard() && (pkg == "" || Package(n.Name) != pkg) {
+			return r.p.siteIn(n, events, in, ops&libraryOps)
+		}
+		return r.p.siteIn(n, events, in, ops)
+	}
 	var f foundSite
 	f.site, f.ok = s.run(r)
 	r.sites[key] = f
@@ -82,10 +86,9 @@ func (r *Reach) Site(ops Ops, pkg string) (Site, bool) {
 // to.
 type search struct {
 	p *Program
-	// accept says whether sites in a function count, leads whether a
-	// function or what it calls has any.
-	accept, leads func(n *fn) bool
-	// hit returns the site in a function.
+	// leads says whether a function or what it calls has sites.
+	leads func(n *fn) bool
+	// hit returns the site in a function that counts.
 	hit func(n *fn, events []*event, in []inlined) (Site, bool)
 
 	queue []step
@@ -108,10 +111,8 @@ func (s *search) run(r *Reach) (Site, bool) {
 		return Site{}, false
 	}
 	s.seen = make(map[*fn]bool)
-	if s.accept(r.n) {
-		if site, ok := s.hit(r.n, r.events, r.inlined); ok {
-			return site, true
-		}
+	if site, ok := s.hit(r.n, r.events, r.inlined); ok {
+		return site, true
 	}
 	s.follow(r.events, -1, Directly)
 	for i := 0; i < len(s.queue) && i < maxSteps; i++ {
@@ -121,16 +122,14 @@ func (s *search) run(r *Reach) (Site, bool) {
 			continue
 		}
 		events := s.p.eventsOf(st.n)
-		if s.accept(st.n) {
-			if site, ok := s.hit(st.n, events, s.p.bodyOf(st.n).inlined); ok {
-				site.How = st.how
-				for j := st.from; j >= 0; j = s.queue[j].from {
-					site.Via = append(site.Via, s.queue[j].n.Name)
-				}
-				slices.Reverse(site.Via)
-				site.Depth = len(site.Via) + 1
-				return site, true
+		if site, ok := s.hit(st.n, events, s.p.bodyOf(st.n).inlined); ok {
+			site.How = st.how
+			for j := st.from; j >= 0; j = s.queue[j].from {
+				site.Via = append(site.Via, s.queue[j].n.Name)
 			}
+			slices.Reverse(site.Via)
+			site.Depth = len(site.Via) + 1
+			return site, true
 		}
 		s.follow(events, i, st.how)
 	}
@@ -142,7 +141,7 @@ func (s *search) run(r *Reach) (Site, bool) {
 func (s *search) follow(events []*event, from int, how How) {
 	for _, kind := range [...]eventKind{calls, makesDefer, makes, makesGo} {
 		for _, e := range events {
-			if e.kind != kind || s.seen[e.to] || !s.leads(e.to) {
+			if e.kind != kind || e.to == nil || s.seen[e.to] || !s.leads(e.to) {
 				continue
 			}
 			s.seen[e.to] = true
@@ -179,12 +178,7 @@ func (p *Program) siteIn(n *fn, events []*event, in []inlined, ops Ops) (Site, b
 		if found&ops != 0 && e.off < at {
 			at = e.off
 			best = Site{Ops: found & ops}
-			switch e.on.kind {
-			case address:
-				best.On = mem.Addr(e.on.n)
-			case loaded:
-				best.On, best.OnPointer = mem.Addr(e.on.n), true
-			}
+			best.setOn(e.on)
 		}
 	}
 	for _, i := range in {
@@ -199,6 +193,16 @@ func (p *Program) siteIn(n *fn, events []*event, in []inlined, ops Ops) (Site, b
 	best.PC = n.Entry + mem.Addr(at)
 	p.place(n, &best)
 	return best, true
+}
+
+// setOn fills in the variable that an operation is done on.
+func (s *Site) setOn(v value) {
+	switch v.kind {
+	case address:
+		s.On = mem.Addr(v.n)
+	case loaded:
+		s.On, s.OnPointer = mem.Addr(v.n), true
+	}
 }
 
 // place fills in where a site is in the source: the innermost function that

@@ -75,15 +75,15 @@ func (p *Program) own(n *fn) sum {
 	}
 	b := p.bodyOf(n)
 	s.unread = b.unread
-	o := n.owner()
+	var ops Ops
 	for i := range b.events {
-		if b.events[i].kind == does {
-			s.do[o] |= b.events[i].ops
-		}
+		ops |= b.events[i].ops
 	}
 	for i := range b.inlined {
-		s.do[o] |= b.inlined[i].ops
+		ops |= b.inlined[i].ops
 	}
+	s.do[n.owner()] |= ops
+	s.do[program] |= ops & libraryOps
 	return s
 }
 

@@ -33,7 +33,7 @@ func (u *Users) Site(r *Reach) (Site, bool) {
 	if site, ok := u.in(r.n, r.spans); ok {
 		return site, true
 	}
-	s := search{p: u.p, accept: func(*fn) bool { return true }}
+	s := search{p: u.p}
 	s.leads = func(n *fn) bool { known, ok := u.leads[n]; return !n.opaque && (known || !ok) }
 	s.hit = func(n *fn, _ []*event, _ []inlined) (Site, bool) {
 		if n == r.n {

@@ -9,6 +9,7 @@ import (
 
 	"rtdbg/inspect/layout"
 	"rtdbg/inspect/mem"
+	"rtdbg/inspect/progress"
 )
 
 // Mark is the set of heap objects that can be reached from what was added to
@@ -113,8 +114,9 @@ func (h *Heap) words(ctx context.Context, lo, hi mem.Addr, visit func(at, v mem.
 // processors. Objects that cannot be read count as referring to nothing;
 // Unread tells how many.
 func (m *Mark) Spread(ctx context.Context) error {
-	q := markQueue{idle: sync.NewCond(new(sync.Mutex)), shared: m.todo}
+	q := markQueue{phase: progress.Begin(ctx, "heap objects", 0), idle: sync.NewCond(new(sync.Mutex)), shared: m.todo}
 	m.todo = nil
+	defer q.phase.End()
 	var wg sync.WaitGroup
 	n := runtime.GOMAXPROCS(0)
 	q.working = n
@@ -136,6 +138,7 @@ type markQueue struct {
 	working int
 	faults  int
 	fault   error
+	phase   *progress.Phase
 }
 
 // markBatch is how many objects a worker takes from the others at a time, and
@@ -178,7 +181,10 @@ func (m *Mark) spread(ctx context.Context, q *markQueue) {
 		if own = q.take(own[:0]); own == nil {
 			break
 		}
-		for len(own) > 0 && ctx.Err() == nil {
+		for n := 0; len(own) > 0 && ctx.Err() == nil; n++ {
+			if n%markBatch == 0 {
+				q.phase.Add(markBatch)
+			}
 			obj := own[len(own)-1]
 			own = own[:len(own)-1]
 			err := m.h.words(ctx, obj.Addr, obj.Addr+mem.Addr(obj.Size), func(_, v mem.Addr) { own = m.follow(own, v) })

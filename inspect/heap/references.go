@@ -17,12 +17,12 @@ type Reference struct {
 
 // References finds the words of the heap, and of package-level variables, that
 // point into the objects of a set: variables first, then in order of addresses.
-// Objects in skip, free slots and objects without pointers are not looked into;
-// accept, if it is not nil, can refuse a value on a closer look. At most limit
+// Words that point into variables count as well, those that are ranges of vars.
+// Objects in skip, free slots and objects without pointers are not looked into. At most limit
 // references are returned; more says that there were more. The heap is read
 // once, in order of addresses, on all processors. bad counts the spans that
 // could not be read.
-func (h *Heap) References(ctx context.Context, targets, skip *Set, accept func(v mem.Addr) bool, limit int) (refs []Reference, more bool, bad int, err error) {
+func (h *Heap) References(ctx context.Context, targets, skip *Set, vars *Extents, limit int) (refs []Reference, more bool, bad int, err error) {
 	regions := h.regions()
 	found := make([][]Reference, len(regions))
 	var next, unread, total atomic.Int64
@@ -34,7 +34,7 @@ func (h *Heap) References(ctx context.Context, targets, skip *Set, accept func(v
 				if i >= len(regions) || total.Load() > int64(limit) {
 					return
 				}
-				s := search{h: h, ctx: ctx, targets: targets, skip: skip, accept: accept}
+				s := search{h: h, ctx: ctx, targets: targets, skip: skip, vars: vars}
 				if s.region(regions[i]) != nil {
 					unread.Add(1)
 				}
@@ -88,13 +88,13 @@ type search struct {
 	h             *Heap
 	ctx           context.Context
 	targets, skip *Set
-	accept        func(mem.Addr) bool
+	vars          *Extents
 	refs          []Reference
 }
 
 func (s *search) region(r region) error {
 	if r.first == r.last {
-		return s.h.words(s.ctx, r.vars.Start, r.vars.End, s.word)
+		return s.words(r.vars.Start, r.vars.End)
 	}
 	var failed error
 	for i := r.first; i < r.last; i++ {
@@ -117,7 +117,7 @@ func (s *search) span(i int, sp *span) error {
 		if s.skip.has(s.skip.first[i]) || s.h.free(sp, 0) {
 			return nil
 		}
-		return s.h.words(s.ctx, sp.Start, sp.Limit, s.word)
+		return s.words(sp.Start, sp.Limit)
 	}
 	var allocated []byte
 	if sp.AllocBits != 0 && sp.FreeIndex < n {
@@ -142,19 +142,34 @@ func (s *search) span(i int, sp *span) error {
 	return nil
 }
 
+// words searches [lo, hi) in pieces.
+func (s *search) words(lo, hi mem.Addr) error {
+	for a := (lo + 7) &^ 7; a < hi; a += chunk {
+		if err := s.ctx.Err(); err != nil {
+			return err
+		}
+		b, err := s.h.rt.Mem.View(a, min(chunk, int(hi-a))&^7)
+		if err != nil {
+			return err
+		}
+		s.object(a, b)
+	}
+	return nil
+}
+
 // object searches the words of one object.
 func (s *search) object(at mem.Addr, b []byte) {
 	o := s.h.rt.Arch.Order
 	lo, size := uint64(s.h.lo), uint64(s.h.hi-s.h.lo)
+	vlo, vsize := uint64(s.vars.lo), uint64(s.vars.hi-s.vars.lo)
 	for i := 0; i+8 <= len(b); i += 8 {
-		if v := o.Uint64(b[i:]); v-lo < size {
-			s.word(at+mem.Addr(i), mem.Addr(v))
+		v := o.Uint64(b[i:])
+		if v-lo < size && s.targets.Has(mem.Addr(v)) {
+			s.refs = append(s.refs, Reference{At: at + mem.Addr(i), Value: mem.Addr(v)})
+		} else if v-vlo < vsize {
+			if _, ok := s.vars.Find(mem.Addr(v)); ok {
+				s.refs = append(s.refs, Reference{At: at + mem.Addr(i), Value: mem.Addr(v)})
+			}
 		}
-	}
-}
-
-func (s *search) word(at, v mem.Addr) {
-	if s.targets.Has(v) && (s.accept == nil || s.accept(v)) {
-		s.refs = append(s.refs, Reference{At: at, Value: v})
 	}
 }

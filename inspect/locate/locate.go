@@ -117,8 +117,8 @@ type finder struct {
 	// data is the program's data and bss, base its address.
 	data []byte
 	base mem.Addr
-	// gs are the goroutines by address, with their number's maximum.
-	gs      map[mem.Addr]bool
+	// gs are the goroutines in order of addresses, with their number's maximum.
+	gs      []mem.Addr
 	maxGoid uint64
 	ps      map[mem.Addr]bool
 }

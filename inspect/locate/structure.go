@@ -3,6 +3,7 @@ package locate
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"rtdbg/inspect/layout"
 	"rtdbg/inspect/mem"
@@ -95,6 +96,19 @@ func (f *finder) plausibleP(p *rt.P) bool {
 	return err == nil && (m.P == p.Addr || m.NextP == p.Addr || m.OldP == p.Addr)
 }
 
+// Of all goroutines the last lastGs are read for the largest id, and of the
+// others one in rareGs.
+const (
+	lastGs = 1 << 16
+	rareGs = 64
+)
+
+// isG reports whether a goroutine's descriptor lies at a.
+func (f *finder) isG(a mem.Addr) bool {
+	_, ok := slices.BinarySearch(f.gs, a)
+	return ok
+}
+
 // known reads the goroutines and Ps found so far.
 func (f *finder) known() error {
 	if f.gs != nil {
@@ -104,13 +118,17 @@ func (f *finder) known() error {
 	if err != nil {
 		return err
 	}
-	f.gs = make(map[mem.Addr]bool, len(addrs))
-	for _, a := range addrs {
-		f.gs[a] = true
+	// The newest are the last, but for those that took a dead one's place.
+	for i, a := range addrs {
+		if i%rareGs != 0 && i < len(addrs)-lastGs {
+			continue
+		}
 		if g, err := f.RT.ReadG(a); err == nil {
 			f.maxGoid = max(f.maxGoid, g.Goid)
 		}
 	}
+	slices.Sort(addrs)
+	f.gs = addrs
 	ps, err := f.RT.ReadPointerSlice(f.g.AllP, 1<<16)
 	if err != nil {
 		return err
@@ -182,7 +200,7 @@ func (f *finder) plausibleSched(s *rt.Sched) bool {
 		s.NMSys >= 0 && int64(s.NMSys) <= s.MNext && s.NMSpinning >= 0 && int64(s.NMSpinning) <= s.MNext
 	ids := s.GoidGen >= f.maxGoid && s.GoidGen < maxGoid && s.NGSys >= 0 && int(s.NGSys) <= len(f.gs)+1
 	ps := s.NPIdle >= 0 && int(s.NPIdle) <= len(f.ps) && (s.PIdle == 0 || f.ps[s.PIdle])
-	queue := (s.RunQHead == 0 || f.gs[s.RunQHead]) && (s.RunQTail == 0 || f.gs[s.RunQTail])
+	queue := (s.RunQHead == 0 || f.isG(s.RunQHead)) && (s.RunQTail == 0 || f.isG(s.RunQTail))
 	flags := s.GCWaiting <= 1 && s.SysmonWait <= 1 && s.StopWait >= 0 && s.LastPoll >= 0 && s.PollUntil >= 0 && s.ProcResizeTime >= 0
 	return counts && ids && ps && queue && flags
 }

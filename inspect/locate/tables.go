@@ -22,7 +22,7 @@ func (f *finder) semtable() (mem.Addr, error) {
 			continue
 		}
 		s, err := f.RT.ReadSudog(w)
-		if err != nil || s.Parent != 0 || s.C != 0 || s.Elem == 0 || !f.gs[s.G] {
+		if err != nil || s.Parent != 0 || s.C != 0 || s.Elem == 0 || !f.isG(s.G) {
 			continue
 		}
 		if table, ok := f.RT.SemTableFrom(f.base+mem.Addr(i), s.Elem); ok && f.fits(table) {
@@ -43,7 +43,7 @@ func (f *finder) fits(a mem.Addr) bool {
 	}
 	for _, q := range queues {
 		for i := range q.Waiters {
-			if !f.gs[q.Waiters[i].G] {
+			if !f.isG(q.Waiters[i].G) {
 				return false
 			}
 		}

@@ -10,49 +10,79 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxResident is how much of files this process may have in memory by its
-// mappings, in bytes, before a core lets go of its pages. The kernel counts
-// every page that was touched as this process's memory until it is let go, and
-// a core may be larger than the memory there is.
-const maxResident = 128 << 20
+// How much of mapped files this process may have in memory before a core lets
+// go of some of its pages, in bytes: the kernel counts every page that was
+// touched as this process's memory until it is let go, and a core may be larger
+// than the memory there is. It is an eighth of the core within these bounds.
+const (
+	minResident = 128 << 20
+	maxResident = 384 << 20
+)
 
 // residentEvery is how often that is looked at: reading at full speed touches
 // some 50 MB in that time.
 const residentEvery = 10 * time.Millisecond
 
-// resident lets a large mapping's pages go whenever they have become too many.
-// What is needed again comes from the page cache. Readers notice nothing.
+// resident lets pages of a large mapping go whenever they have become too many:
+// a part of the mapping after the other, around and around. What is needed again
+// comes from the page cache. Readers notice nothing.
 type resident struct {
-	stop chan struct{}
-	done sync.WaitGroup
+	b     []byte
+	limit int
+	hand  int // where the next part begins
+	statm *os.File
+	stop  chan struct{}
+	done  sync.WaitGroup
 }
 
 // limitResident watches over the mapping b until the result's close, unless b
 // is too small to matter or nothing tells how much is resident.
 func limitResident(b []byte) *resident {
-	r := &resident{stop: make(chan struct{})}
-	statm, err := os.Open("/proc/self/statm")
-	if err != nil || len(b) <= maxResident {
-		statm.Close()
+	r := &resident{b: b, limit: min(max(len(b)/8, minResident), maxResident), stop: make(chan struct{})}
+	if len(b) <= r.limit {
 		return r
 	}
-	r.done.Go(func() {
-		defer statm.Close()
-		tick := time.NewTicker(residentEvery)
-		defer tick.Stop()
-		for {
-			select {
-			case <-r.stop:
-				return
-			case <-tick.C:
-				if residentFiles(statm) > maxResident {
-					// Of a kernel that refuses, the pages just stay.
-					_ = unix.Madvise(b, unix.MADV_DONTNEED)
-				}
+	var err error
+	if r.statm, err = os.Open("/proc/self/statm"); err != nil {
+		return r
+	}
+	r.done.Go(r.watch)
+	return r
+}
+
+func (r *resident) watch() {
+	defer r.statm.Close()
+	tick := time.NewTicker(residentEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-r.stop:
+			return
+		case <-tick.C:
+			if r.files() > r.limit {
+				r.release()
 			}
 		}
-	})
-	return r
+	}
+}
+
+// residentParts is into how many parts a mapping is divided.
+const residentParts = 32
+
+// release lets pages go until there is some room again.
+func (r *resident) release() {
+	size := (len(r.b)/residentParts + 1<<20) &^ (1<<20 - 1)
+	for range residentParts {
+		if r.hand >= len(r.b) {
+			r.hand = 0
+		}
+		// Of a kernel that refuses, the pages just stay.
+		_ = unix.Madvise(r.b[r.hand:min(r.hand+size, len(r.b))], unix.MADV_DONTNEED)
+		r.hand += size
+		if r.files() < r.limit/4*3 {
+			return
+		}
+	}
 }
 
 func (r *resident) close() {
@@ -60,11 +90,11 @@ func (r *resident) close() {
 	r.done.Wait()
 }
 
-// residentFiles returns how many bytes of mapped files are resident, as the
-// third field of /proc/self/statm has it in pages; 0 if it cannot be read.
-func residentFiles(statm *os.File) int {
+// files returns how many bytes of mapped files are resident, as the third field
+// of /proc/self/statm has it in pages; 0 if it cannot be read.
+func (r *resident) files() int {
 	var buf [128]byte
-	n, _ := statm.ReadAt(buf[:], 0)
+	n, _ := r.statm.ReadAt(buf[:], 0)
 	fields := bytes.Fields(buf[:n])
 	if len(fields) < 3 {
 		return 0

@@ -82,6 +82,17 @@ func (b *Bar) Clear() {
 	b.clear()
 }
 
+// Quiet takes the line off the terminal until the next Start.
+func (b *Bar) Quiet() {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.clear()
+	b.silent = true
+}
+
 func (b *Bar) clear() {
 	if b.shown {
 		fmt.Fprint(b.w, "\r\x1b[K")
@@ -105,10 +116,7 @@ type before struct {
 }
 
 func (o before) Write(p []byte) (int, error) {
-	o.b.mu.Lock()
-	o.b.clear()
-	o.b.silent = true
-	o.b.mu.Unlock()
+	o.b.Quiet()
 	return o.w.Write(p)
 }
 

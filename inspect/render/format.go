@@ -20,7 +20,7 @@ type Format struct {
 
 // Formats are all formats, the default first.
 func Formats() []Format {
-	return []Format{textFormat(), jsonFormat()}
+	return []Format{textFormat(), jsonFormat(), dotFormat(), mermaidFormat()}
 }
 
 // Names are the names of all formats.

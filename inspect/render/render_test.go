@@ -158,7 +158,7 @@ func TestAMissingFormIsRefused(t *testing.T) {
 			t.Errorf("%s: got %v", f.Name, err)
 		}
 	}
-	if _, err := Lookup("yaml"); err == nil || err.Error() != `no output format "yaml": there are text, json` {
+	if _, err := Lookup("yaml"); err == nil || err.Error() != `no output format "yaml": there are text, json, dot, mermaid` {
 		t.Errorf("Lookup: %v", err)
 	}
 }

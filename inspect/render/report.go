@@ -25,6 +25,8 @@ type Report struct {
 	// answer that encodes many of them faster than one by one. A slice is
 	// used until the next is asked for.
 	Encoded Seq[[]byte]
+	// Graph is the answer as nodes and edges.
+	Graph *Graph
 }
 
 // Seq yields values until the first error, which ends it.

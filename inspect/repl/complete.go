@@ -35,11 +35,12 @@ func (k completion) complete(line string, pos int) (head string, words []string,
 	r := []rune(line)
 	pos = min(max(pos, 0), len(r))
 	before, tail := string(r[:pos]), string(r[pos:])
-	k.c.target.Lock()
-	defer k.c.target.Unlock()
-	if k.c.ended {
+	select {
+	case <-k.c.target:
+	default: // what was interrupted has not ended yet, or the session has
 		return before, nil, tail
 	}
+	defer func() { k.c.target <- struct{}{} }()
 	start, words := k.words(before)
 	slices.Sort(words)
 	return before[:start], slices.Compact(words), tail

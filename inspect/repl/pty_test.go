@@ -67,8 +67,9 @@ type console struct {
 	done chan error
 }
 
-// start opens the capture in a REPL on a terminal of the given kind.
-func start(t *testing.T, exe, config, term string, c *target.Capture) *console {
+// start opens the capture on a terminal of the given kind, in a REPL unless the
+// arguments ask for something.
+func start(t *testing.T, exe, config, term string, c *target.Capture, args ...string) *console {
 	t.Helper()
 	file, tty, err := pty.Open()
 	if err != nil {
@@ -79,7 +80,7 @@ func start(t *testing.T, exe, config, term string, c *target.Capture) *console {
 	}
 	k := &console{t: t, file: file, tty: tty, more: make(chan struct{}, 1), done: make(chan error, 1)}
 	k.mode = k.termios()
-	k.cmd = exec.Command(exe, "core", c.Exe, c.Core)
+	k.cmd = exec.Command(exe, append([]string{"core", c.Exe, c.Core}, args...)...)
 	k.cmd.Env = append(os.Environ(), "TERM="+term, "XDG_CONFIG_HOME="+config)
 	k.cmd.Stdin, k.cmd.Stdout, k.cmd.Stderr = tty, tty, tty
 	k.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
@@ -334,4 +335,17 @@ func TestTheTerminalIsRestoredAfterASignal(t *testing.T) {
 		t.Fatal(err)
 	}
 	k.ends(128 + int(syscall.SIGTERM))
+}
+
+func TestCtrlCEndsACommand(t *testing.T) {
+	c, exe := repltest.Pool(t), build(t)
+	spin := filepath.Join(t.TempDir(), "spin.star")
+	if err := os.WriteFile(spin, []byte("def main():\n  print('spin' + 'ning')\n  while True:\n    pass\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	k := start(t, exe, t.TempDir(), "xterm", c, spin)
+	k.expect("spinning\r\n")
+	k.typ("\x03")
+	k.expect("rtdbg: interrupted\r\n")
+	k.ends(128 + int(syscall.SIGINT))
 }

@@ -9,12 +9,13 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
+	"time"
 
 	"go.starlark.net/syntax"
 
 	"rtdbg/inspect"
+	"rtdbg/inspect/progress"
 	"rtdbg/inspect/render"
 	"rtdbg/inspect/star"
 )
@@ -30,6 +31,8 @@ type Terminal struct {
 	History string
 	// Target names the target in the prompt: "core 4711".
 	Target string
+	// Bar shows the progress of what takes long, nil for none.
+	Bar *progress.Bar
 }
 
 // console is a session at a prompt.
@@ -45,10 +48,16 @@ type console struct {
 	// interrupts receives Ctrl-C while an expression runs, and on a plain
 	// terminal also at the prompt.
 	interrupts chan os.Signal
-	// target is held while the target is read; ended says that it must not
-	// be read any more.
-	target sync.Mutex
-	ended  bool
+	// target holds a token while nobody reads the target: who takes it may.
+	// Once the target must not be read any more it is never put back.
+	target chan struct{}
+}
+
+// free is the target of a console that nobody reads yet.
+func free() chan struct{} {
+	c := make(chan struct{}, 1)
+	c <- struct{}{}
+	return c
 }
 
 // Interact answers what the user types, in the format of r, until Ctrl-D, or
@@ -59,7 +68,7 @@ func Interact(ctx context.Context, p *inspect.Process, r Request, t Terminal) er
 	if err != nil {
 		return err
 	}
-	c := &console{session: newSession(p, r), p: p, term: t, scripts: scripts, interrupts: make(chan os.Signal, 1)}
+	c := &console{session: newSession(p, r), p: p, term: t, scripts: scripts, interrupts: make(chan os.Signal, 1), target: free()}
 	signal.Notify(c.interrupts, os.Interrupt)
 	defer signal.Stop(c.interrupts)
 	count, err := p.Count(ctx)
@@ -85,11 +94,7 @@ func Interact(ctx context.Context, p *inspect.Process, r Request, t Terminal) er
 
 // end waits until nothing reads the target, and sees to it that nothing will:
 // the caller is about to let it go.
-func (c *console) end() {
-	c.target.Lock()
-	defer c.target.Unlock()
-	c.ended = true
-}
+func (c *console) end() { <-c.target }
 
 // open prepares the history and the line editor.
 func (c *console) open(ctx context.Context) {
@@ -215,29 +220,53 @@ func (c *console) answer(ctx context.Context, f func(context.Context) error) {
 	}
 }
 
-// evaluate calls f under a context that Ctrl-C ends. A panic in f costs this
-// answer, not the session.
-func (c *console) evaluate(ctx context.Context, f func(context.Context) error) (err error) {
-	c.target.Lock()
-	defer c.target.Unlock()
-	if c.ended {
-		return context.Canceled
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+// grace is how long an evaluation may take to notice that it was interrupted
+// before it is left behind.
+const grace = 50 * time.Millisecond
+
+// evaluate calls f under a context that Ctrl-C ends. An evaluation that does
+// not notice is left behind, so that the user has the prompt; the next begins
+// when it has ended. A panic in f costs this answer, not the session.
+func (c *console) evaluate(ctx context.Context, f func(context.Context) error) error {
 	select {
 	case <-c.interrupts: // of what ran before
 	default:
 	}
-	done := make(chan struct{})
-	defer close(done)
+	select {
+	case <-c.target:
+	case <-c.interrupts:
+		return context.Canceled
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan error, 1)
 	go func() {
-		select {
-		case <-c.interrupts:
-			cancel()
-		case <-done:
-		}
+		watched, stop := c.term.Bar.Start(ctx)
+		err := c.protected(watched, f)
+		stop() // before the prompt stands where the bar did
+		cancel()
+		c.target <- struct{}{}
+		done <- err
 	}()
+	select {
+	case err := <-done:
+		return err
+	case <-c.interrupts:
+		cancel()
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(grace):
+		c.term.Bar.Quiet()
+		return context.Canceled
+	}
+}
+
+// protected calls f and makes an error of its panic.
+func (c *console) protected(ctx context.Context, f func(context.Context) error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = Recovered(r)

@@ -1,12 +1,15 @@
 package repl
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"rtdbg/inspect"
 	"rtdbg/inspect/render"
@@ -28,7 +31,7 @@ func newConsole(t *testing.T, out *strings.Builder) (*console, []int64) {
 		t.Fatal(err)
 	}
 	s := newSession(p, Request{Format: render.Formats()[0], Out: out})
-	return &console{session: s, p: p, scripts: scripts, term: Terminal{Err: out}, interrupts: make(chan os.Signal, 1)}, c.Vars.Ints(t, "worker.goids")
+	return &console{session: s, p: p, scripts: scripts, term: Terminal{Err: out}, interrupts: make(chan os.Signal, 1), target: free()}, c.Vars.Ints(t, "worker.goids")
 }
 
 func TestCompletion(t *testing.T) {
@@ -197,5 +200,46 @@ func TestAPanicCostsOneAnswer(t *testing.T) {
 	c.line(t.Context(), "1 + 2")
 	if out.String() != "3\n" {
 		t.Errorf("the next answer is %q", out.String())
+	}
+}
+
+// TestWhatDoesNotNoticeAnInterruptIsLeftBehind interrupts an evaluation that
+// looks at no context: the user has the prompt at once, and the next evaluation
+// begins when that one has ended.
+func TestWhatDoesNotNoticeAnInterruptIsLeftBehind(t *testing.T) {
+	c, _ := newConsole(t, &strings.Builder{})
+	entered, release := make(chan struct{}), make(chan struct{})
+	ended := false
+	go func() {
+		<-entered
+		c.interrupts <- os.Interrupt
+	}()
+	err := c.evaluate(t.Context(), func(context.Context) error {
+		close(entered)
+		<-release
+		ended = true
+		return nil
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Fatalf("interrupted: %v", err)
+	}
+	if _, words, _ := (completion{c}).complete("wak", 3); words != nil {
+		t.Errorf("completion reads the target beside an evaluation: %q", words)
+	}
+	time.AfterFunc(10*time.Millisecond, func() { close(release) })
+	err = c.evaluate(t.Context(), func(context.Context) error {
+		if !ended {
+			return errors.New("it began beside the one before")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	c.end()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := c.evaluate(ctx, func(context.Context) error { return nil }); !errors.Is(err, context.Canceled) {
+		t.Errorf("after the end: %v", err)
 	}
 }

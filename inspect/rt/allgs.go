@@ -4,19 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"rtdbg/inspect/mem"
+	"rtdbg/inspect/progress"
 )
 
 // ReadG reads the goroutine descriptor at a.
 func (r *Runtime) ReadG(a mem.Addr) (G, error) {
 	g := G{GRare: r.noRare}
 	var rare GRare
-	if err := r.readG(a, &g, &rare); err != nil {
+	if err := r.readG(a, &g, &rare, nil); err != nil {
 		return g, err
 	}
 	if rare != (GRare{}) {
@@ -25,9 +24,10 @@ func (r *Runtime) ReadG(a mem.Addr) (G, error) {
 	return g, nil
 }
 
-// readG reads the descriptor at a into g, but for g.GRare, and into rare.
-func (r *Runtime) readG(a mem.Addr, g *G, rare *GRare) error {
-	b, err := r.gBytes(a)
+// readG reads the descriptor at a into g, but for g.GRare, and into rare. buf,
+// of gSize bytes, is used where the memory has to be copied; it may be nil.
+func (r *Runtime) readG(a mem.Addr, g *G, rare *GRare, buf []byte) error {
+	b, err := r.gBytes(a, buf)
 	if err != nil {
 		return fmt.Errorf("%s at %v: %w", r.plans.g.Name(), a, err)
 	}
@@ -39,7 +39,7 @@ func (r *Runtime) readG(a mem.Addr, g *G, rare *GRare) error {
 }
 
 // gBytes returns the bytes of the descriptor at a as far as they are needed.
-func (r *Runtime) gBytes(a mem.Addr) ([]byte, error) {
+func (r *Runtime) gBytes(a mem.Addr, buf []byte) ([]byte, error) {
 	if a == 0 {
 		return nil, &mem.Fault{Addr: a, Len: r.gSize, Err: mem.ErrUnmapped}
 	}
@@ -48,8 +48,10 @@ func (r *Runtime) gBytes(a mem.Addr) ([]byte, error) {
 			return b, nil
 		}
 	}
-	b := make([]byte, r.gSize)
-	return b, r.Mem.ReadAt(b, a)
+	if buf == nil {
+		buf = make([]byte, r.gSize)
+	}
+	return buf, r.Mem.ReadAt(buf, a)
 }
 
 // maxGs bounds runtime.allgs: more goroutines than any address space holds
@@ -61,19 +63,19 @@ const maxGs = 1 << 31
 // to unreadable (which may be nil) and left out. Several workers read, each
 // in order of addresses.
 func (r *Runtime) AllGs(ctx context.Context, unreadable func(a mem.Addr, err error)) ([]G, error) {
-	addrs, err := r.allgs()
+	all, err := r.allgs()
 	if err != nil {
 		return nil, err
 	}
-	gs := make([]G, len(addrs))
-	bad, err := r.readAll(ctx, addrs, gs)
+	gs := make([]G, all.len())
+	bad, err := r.readAll(ctx, all, gs)
 	if err != nil {
 		return nil, err
 	}
 	slices.SortFunc(bad, func(x, y unread) int { return x.index - y.index })
 	for _, b := range bad {
 		if unreadable != nil {
-			unreadable(addrs[b.index], b.err)
+			unreadable(all.at(b.index), b.err)
 		}
 	}
 	if len(bad) > 0 {
@@ -94,43 +96,32 @@ type unread struct {
 // batch is how many goroutines a worker takes at once.
 const batch = 4096
 
-// readAll reads the descriptors at addrs into gs, which is as long. The Addr
-// of one that could not be read stays 0.
-func (r *Runtime) readAll(ctx context.Context, addrs []mem.Addr, gs []G) ([]unread, error) {
-	var (
-		next atomic.Int64
-		mu   sync.Mutex
-		bad  []unread
-		wg   sync.WaitGroup
-	)
-	order := InOrder(len(addrs), func(i int) uint64 { return uint64(addrs[i]) })
-	for range min(runtime.GOMAXPROCS(0), len(addrs)/batch+1) {
-		wg.Go(func() {
-			shared := rares{none: r.noRare}
-			for ctx.Err() == nil {
-				from := int(next.Add(batch)) - batch
-				if from >= len(addrs) {
-					return
+// readAll reads all descriptors into gs, which is as long as there are. The
+// Addr of one that could not be read stays 0.
+func (r *Runtime) readAll(ctx context.Context, all pointers, gs []G) ([]unread, error) {
+	var mu sync.Mutex
+	var bad []unread
+	order := InOrder(len(gs), func(i int) uint64 { return uint64(all.at(i)) })
+	phase := progress.Begin(ctx, "goroutines", len(gs))
+	defer phase.End()
+	err := InBatches(ctx, len(gs), batch, func(_ int, next func() (from, to int)) {
+		shared, buf := rares{none: r.noRare}, make([]byte, r.gSize)
+		for from, to := next(); from < to; from, to = next() {
+			for i := from; i < to; i++ {
+				n := Nth(order, i)
+				var rare GRare
+				if err := r.readG(all.at(n), &gs[n], &rare, buf); err != nil {
+					mu.Lock()
+					bad = append(bad, unread{n, err})
+					mu.Unlock()
+					continue
 				}
-				for at := from; at < min(from+batch, len(addrs)); at++ {
-					i := at
-					if order != nil {
-						i = int(order[at])
-					}
-					var rare GRare
-					if err := r.readG(addrs[i], &gs[i], &rare); err != nil {
-						mu.Lock()
-						bad = append(bad, unread{i, err})
-						mu.Unlock()
-						continue
-					}
-					gs[i].GRare = shared.share(&rare)
-				}
+				gs[n].GRare = shared.share(&rare)
 			}
-		})
-	}
-	wg.Wait()
-	return bad, ctx.Err()
+			phase.Add(to - from)
+		}
+	})
+	return bad, err
 }
 
 // maxRares bounds the distinct values that a worker looks for equals of.
@@ -170,15 +161,25 @@ func (s *rares) share(v *GRare) *GRare {
 	return p
 }
 
+// pointers is a slice of pointers in the target.
+type pointers struct {
+	b []byte
+	r *Runtime
+}
+
+func (p pointers) len() int { return len(p.b) / p.r.Arch.PtrSize }
+
+func (p pointers) at(i int) mem.Addr { return mem.Addr(p.r.word(p.b[i*p.r.Arch.PtrSize:])) }
+
 // allgs returns the addresses in runtime.allgs.
-func (r *Runtime) allgs() ([]mem.Addr, error) {
+func (r *Runtime) allgs() (pointers, error) {
 	s, err := r.readSliceAt(r.Globals.AllGs)
 	if err != nil {
-		return nil, fmt.Errorf("runtime.allgs: %w", err)
+		return pointers{}, fmt.Errorf("runtime.allgs: %w", err)
 	}
-	addrs, err := r.readPointers(s, maxGs)
+	b, err := r.pointerBytes(s, maxGs)
 	if err != nil {
-		return nil, fmt.Errorf("runtime.allgs: %w", err)
+		return pointers{}, fmt.Errorf("runtime.allgs: %w", err)
 	}
-	return addrs, nil
+	return pointers{b, r}, nil
 }

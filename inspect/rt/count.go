@@ -3,11 +3,10 @@ package rt
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"sync"
-	"sync/atomic"
 
 	"rtdbg/inspect/mem"
+	"rtdbg/inspect/progress"
 )
 
 // Counts are numbers of goroutines by status. Unreadable counts those whose
@@ -43,7 +42,7 @@ func (c Counts) All() int {
 // Count reads the status of every goroutine in runtime.allgs, and nothing else
 // of it.
 func (r *Runtime) Count(ctx context.Context) (Counts, error) {
-	addrs, err := r.allgs()
+	all, err := r.allgs()
 	if err != nil {
 		return Counts{}, err
 	}
@@ -52,31 +51,23 @@ func (r *Runtime) Count(ctx context.Context) (Counts, error) {
 		return Counts{}, fmt.Errorf("layouts of the %s: no runtime.g.atomicstatus", r.Layout.Source)
 	}
 	off := mem.Addr(s.Field("atomicstatus").Off)
-	var (
-		next  atomic.Int64
-		mu    sync.Mutex
-		wg    sync.WaitGroup
-		total = Counts{By: make(map[Status]int)}
-	)
-	for range min(runtime.GOMAXPROCS(0), len(addrs)/batch+1) {
-		wg.Go(func() {
-			var count statusCounter
-			for ctx.Err() == nil {
-				from := min(int(next.Add(batch))-batch, len(addrs))
-				if from == len(addrs) {
-					break
-				}
-				for _, a := range addrs[from:min(from+batch, len(addrs))] {
-					count.add(r, a+off)
-				}
+	phase := progress.Begin(ctx, "goroutines counted", all.len())
+	defer phase.End()
+	var mu sync.Mutex
+	total := Counts{By: make(map[Status]int)}
+	err = InBatches(ctx, all.len(), batch, func(_ int, next func() (from, to int)) {
+		var count statusCounter
+		for from, to := next(); from < to; from, to = next() {
+			for i := from; i < to; i++ {
+				count.add(r, all.at(i)+off)
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			count.addTo(r, &total)
-		})
-	}
-	wg.Wait()
-	return total, ctx.Err()
+			phase.Add(to - from)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		count.addTo(r, &total)
+	})
+	return total, err
 }
 
 // statusCounter counts goroutines by the number of their status; the last are

@@ -67,6 +67,7 @@ type plans struct {
 	waiting  waitPlans
 	sync     syncPlans
 	context  contextPlans
+	net      netPlans
 }
 
 // New compiles the views for the target's layouts. The Runtime reads structures
@@ -124,6 +125,7 @@ func (r *Runtime) compile() error {
 		p.waiting.compile(t),
 		p.sync.compile(t),
 		p.context.compile(t),
+		p.net.compile(t),
 	)
 }
 
@@ -212,14 +214,8 @@ func (r *Runtime) word(b []byte) uint64 {
 // readPointers reads the elements of a slice of pointers; a length above
 // limit, or above the capacity, is refused as corrupt.
 func (r *Runtime) readPointers(s layout.Slice, limit uint64) ([]mem.Addr, error) {
-	if s.Len > s.Cap || s.Len > limit {
-		return nil, fmt.Errorf("corrupt slice: length %d, capacity %d", s.Len, s.Cap)
-	}
-	if s.Len == 0 {
-		return nil, nil
-	}
-	b, err := r.Mem.View(mem.Addr(s.Ptr), int(s.Len)*r.Arch.PtrSize)
-	if err != nil {
+	b, err := r.pointerBytes(s, limit)
+	if err != nil || len(b) == 0 {
 		return nil, err
 	}
 	addrs := make([]mem.Addr, s.Len)
@@ -227,6 +223,18 @@ func (r *Runtime) readPointers(s layout.Slice, limit uint64) ([]mem.Addr, error)
 		addrs[i] = mem.Addr(r.word(b[i*r.Arch.PtrSize:]))
 	}
 	return addrs, nil
+}
+
+// pointerBytes returns the bytes of a slice of pointers, as readPointers reads
+// it.
+func (r *Runtime) pointerBytes(s layout.Slice, limit uint64) ([]byte, error) {
+	if s.Len > s.Cap || s.Len > limit {
+		return nil, fmt.Errorf("corrupt slice: length %d, capacity %d", s.Len, s.Cap)
+	}
+	if s.Len == 0 {
+		return nil, nil
+	}
+	return r.Mem.View(mem.Addr(s.Ptr), int(s.Len)*r.Arch.PtrSize)
 }
 
 // maxString bounds a string that is read whole, in bytes.

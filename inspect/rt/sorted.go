@@ -17,6 +17,14 @@ func InOrder(n int, key func(i int) uint64) []uint32 {
 	return Sorted(n, key)
 }
 
+// Nth returns the number at place i of an order, i where order is nil.
+func Nth(order []uint32, i int) int {
+	if order == nil {
+		return i
+	}
+	return int(order[i])
+}
+
 // Sorted returns the numbers 0 … n-1 in ascending order of key(i), equal ones
 // in order of i. n is below 1<<32. It is a radix sort: linear, whatever the
 // order was before.

@@ -201,7 +201,7 @@ type FD struct {
 // FDLock is the state of the lock of an FD (internal/poll.fdMutex, fd_mutex.go).
 type FDLock struct {
 	Closed, Reading, Writing bool
-	// Refs is the number of uses of the descriptor, the open one included.
+	// Refs is the number of calls that use the descriptor at the moment.
 	Refs int
 	// Readers and Writers are the numbers of goroutines that wait for the
 	// read and for the write lock.

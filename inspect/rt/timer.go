@@ -46,6 +46,7 @@ func (r *Runtime) ReadTimer(a mem.Addr) (Timer, error) {
 		return Timer{}, err
 	}
 	t.Addr = a
+	r.settle(&t)
 	return t, nil
 }
 

@@ -13,14 +13,14 @@ import (
 // verify checks the invariants that a wrong layout or a wrong global breaks
 // and that nothing else does.
 func (r *Runtime) verify() error {
-	addrs, err := r.allgs()
+	all, err := r.allgs()
 	if err != nil {
 		return err
 	}
-	if len(addrs) == 0 {
+	if all.len() == 0 {
 		return errors.New("runtime.allgs is empty: the program had not started, or its memory is missing")
 	}
-	g, err := r.ReadG(addrs[0])
+	g, err := r.ReadG(all.at(0))
 	if err != nil {
 		return fmt.Errorf("allgs[0]: %w", err)
 	}

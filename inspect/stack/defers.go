@@ -115,6 +115,14 @@ func (u *Unwinder) deferredFunc(d *Deferred, p *code.Program, visit func(*Deferr
 	for i := 0; err == nil && i < c.Words; i++ {
 		d.Captured = append(d.Captured, captured(i))
 	}
+	if c.Method != 0 && c.Itab < len(d.Captured) {
+		// A method of an interface: its table says which function that is.
+		m, merr := u.words(d.Captured[c.Itab]+mem.Addr(c.Method), 1)
+		if merr == nil {
+			d.Callee, d.Ops = p.Operation(m(0))
+		}
+		err = errors.Join(err, merr)
+	}
 	visit(d)
 	return err
 }

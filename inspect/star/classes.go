@@ -30,6 +30,19 @@ type classes struct {
 	why     *class[*inspect.Diagnosis]
 	group   *class[inspect.Group]
 	bucket  *class[*inspect.Bucket]
+
+	root      *class[inspect.Root]
+	deadlock  *class[*inspect.Deadlock]
+	waitStep  *class[inspect.WaitStep]
+	leak      *class[*inspect.Leak]
+	graph     *class[*inspect.WaitGraph]
+	graphNode *class[inspect.GraphNode]
+	graphEdge *class[inspect.GraphEdge]
+
+	waitedChan *class[*inspect.ChanRecord]
+	waitedLock *class[*inspect.LockRecord]
+	timer      *class[*inspect.TimerRecord]
+	descriptor *class[*inspect.NetpollRecord]
 }
 
 func newClasses() *classes {
@@ -41,6 +54,10 @@ func newClasses() *classes {
 		runq: runqClass(), runqP: runqPClass(),
 		wakers: wakersClass(), waker: wakerClass(),
 		why: whyClass(), group: groupClass(), bucket: bucketClass(),
+		root: rootClass(), deadlock: deadlockClass(), waitStep: waitStepClass(), leak: leakClass(),
+		graph: graphClass(), graphNode: graphNodeClass(), graphEdge: graphEdgeClass(),
+		waitedChan: waitedChanClass(), waitedLock: waitedLockClass(),
+		timer: timerClass(), descriptor: descriptorClass(),
 	}
 }
 
@@ -54,5 +71,8 @@ func (c *classes) all() []value {
 		c.runq.of(nil, nil), c.runqP.of(nil, inspect.RunQP{}),
 		c.wakers.of(nil, nil), c.waker.of(nil, wake.Waker{}),
 		c.why.of(nil, nil), c.group.of(nil, inspect.Group{}), c.bucket.of(nil, nil),
+		c.root.of(nil, inspect.Root{}), c.deadlock.of(nil, nil), c.waitStep.of(nil, inspect.WaitStep{}), c.leak.of(nil, nil),
+		c.graph.of(nil, nil), c.graphNode.of(nil, inspect.GraphNode{}), c.graphEdge.of(nil, inspect.GraphEdge{}),
+		c.waitedChan.of(nil, nil), c.waitedLock.of(nil, nil), c.timer.of(nil, nil), c.descriptor.of(nil, nil),
 	}
 }

@@ -24,20 +24,20 @@ func Explain(err error) error { return &Error{msg: located(err), cause: err} }
 
 // Defined reports whether an evaluation has defined name.
 func (in *Interp) Defined(name string) bool {
-	_, ok := in.globals[name]
+	_, ok := in.globals.get(name)
 	return ok
 }
 
 // Names are all names that an expression can begin with.
 func (in *Interp) Names() []string {
-	return slices.Concat(in.predeclared.Keys(), in.globals.Keys(), starlark.Universe.Keys())
+	return slices.Concat(in.predeclared.Keys(), in.globals.copy().Keys(), starlark.Universe.Keys())
 }
 
 // AttrNames are the attributes of the value that a chain of a variable and
 // attributes leads to, none if it leads nowhere. Nothing else is evaluated.
 func (in *Interp) AttrNames(ctx context.Context, chain []string) []string {
 	in.ctx = ctx
-	v, ok := in.globals[chain[0]]
+	v, ok := in.globals.get(chain[0])
 	if !ok {
 		return nil
 	}
@@ -59,7 +59,7 @@ func (in *Interp) AttrNames(ctx context.Context, chain []string) []string {
 
 // Help returns the help on a builtin, a type of values, or a variable.
 func (in *Interp) Help(name string) (string, error) {
-	if v, ok := in.globals[name]; ok {
+	if v, ok := in.globals.get(name); ok {
 		return helpOn(v)
 	}
 	if b, ok := FindBuiltin(name); ok {

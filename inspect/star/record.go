@@ -100,12 +100,7 @@ func appendOn(b []byte, w *wait.On) []byte {
 	if w.Position != nil {
 		b = strconv.AppendInt(append(b, `,"position":`...), int64(*w.Position), 10)
 	}
-	if w.Context != nil {
-		b = appendMarshalled(append(b, `,"context":`...), w.Context)
-	}
-	if w.Lock != nil {
-		b = appendMarshalled(append(b, `,"lock":`...), w.Lock)
-	}
+	b = appendOnDetail(b, w)
 	if w.Note != "" {
 		b = render.AppendString(append(b, `,"note":`...), w.Note)
 	}

@@ -29,7 +29,7 @@ type Interp struct {
 	// predeclared are the builtins, globals what -f files and the REPL
 	// have defined since.
 	predeclared starlark.StringDict
-	globals     starlark.StringDict
+	globals     names
 	// ctx belongs to the evaluation in progress, or to the one whose value
 	// is being reported: attributes are read without a thread.
 	ctx context.Context
@@ -45,7 +45,7 @@ type Options struct {
 
 // New returns an interpreter for p, which stays the caller's to close.
 func New(p *inspect.Process, o Options) *Interp {
-	in := &Interp{p: p, print: o.Print, trace: o.Trace, globals: starlark.StringDict{}, ctx: context.Background()}
+	in := &Interp{p: p, print: o.Print, trace: o.Trace, ctx: context.Background()}
 	in.classes = newClasses()
 	in.predeclared = in.builtinDict()
 	in.predeclared.Freeze()
@@ -79,7 +79,7 @@ func (in *Interp) ExecFile(ctx context.Context, path string) error {
 	}
 	_, err = in.run(ctx, newLoader(in, dir.FS(), name), func(th *starlark.Thread) (starlark.Value, error) {
 		g, err := starlark.ExecFileOptions(dialect(), th, path, src, in.env())
-		maps.Copy(in.globals, g)
+		in.globals.set(g)
 		return starlark.None, err
 	})
 	return err
@@ -100,7 +100,7 @@ func (in *Interp) ExecChunk(ctx context.Context, f *syntax.File) (starlark.Value
 		return nil, err
 	})
 	if v != nil && v != starlark.None {
-		in.globals["_"] = v
+		in.globals.set(starlark.StringDict{"_": v})
 	}
 	return v, err
 }
@@ -113,26 +113,27 @@ func Parse(lines func() ([]byte, error)) (*syntax.File, error) {
 
 // env returns the names that an evaluation sees.
 func (in *Interp) env() starlark.StringDict {
-	env := make(starlark.StringDict, len(in.predeclared)+len(in.globals))
-	maps.Copy(env, in.predeclared)
-	maps.Copy(env, in.globals)
+	env := maps.Clone(in.predeclared)
+	maps.Copy(env, in.globals.copy())
 	return env
 }
 
 // keep stores what a chunk has defined or changed.
 func (in *Interp) keep(env starlark.StringDict) {
+	defs := starlark.StringDict{}
 	for name, v := range env {
 		if in.predeclared[name] != v {
-			in.globals[name] = v
+			defs[name] = v
 		}
 	}
+	in.globals.set(defs)
 }
 
 // Hidden are the builtins that definitions hide: "for g in gs()" at a prompt
 // defines g.
 func (in *Interp) Hidden() []string {
 	var names []string
-	for _, name := range in.globals.Keys() {
+	for _, name := range in.globals.copy().Keys() {
 		if in.predeclared.Has(name) {
 			names = append(names, name)
 		}
@@ -142,7 +143,7 @@ func (in *Interp) Hidden() []string {
 
 // Forget removes the definition of name, and reports whether there was one.
 func (in *Interp) Forget(name string) bool {
-	defer delete(in.globals, name)
+	defer in.globals.delete(name)
 	return in.Defined(name)
 }
 

@@ -225,7 +225,7 @@ func psOf(t *testing.T, in *Interp) []starlark.Value {
 func TestWhatIsUnreadableNeverEndsAReport(t *testing.T) {
 	in, _ := open(t)
 	s := &unreadable{errors.New("it is gone")}
-	in.globals["u"] = *s
+	in.globals.set(starlark.StringDict{"u": *s})
 	if got := eval(t, in, `[str(u), bool(u), u.reason]`).String(); got != `["<unreadable: it is gone>", False, "it is gone"]` {
 		t.Errorf("got %s", got)
 	}

@@ -30,6 +30,7 @@ func waitsOnClass() *class[wait.On] {
 			{"thread", "kernel's id of the thread in a system call", plain, func(_ *Interp, w W) (starlark.Value, error) { return ok(optional(w.Thread, natural)) }},
 			{"queue", "run queue of a runnable goroutine, \"\" for none", plain, func(_ *Interp, w W) (starlark.Value, error) { return ok(text(w.Queue)) }},
 			{"position", "place in that queue, from 0", plain, func(_ *Interp, w W) (starlark.Value, error) { return ok(optional(w.Position, integer)) }},
+			{"detail", "what else is known: the state of a lock, the ends of a connection, the context or signals of a channel; \"\" for nothing", plain, func(in *Interp, w W) (starlark.Value, error) { return ok(text(in.onDetail(&w))) }},
 			{"note", "what could not be found out, or what else is known", plain, func(_ *Interp, w W) (starlark.Value, error) { return ok(text(w.Note)) }},
 		},
 	}).finish()
@@ -60,6 +61,9 @@ func (in *Interp) onPhrase(w *wait.On) string {
 		s = "waits for the runtime"
 	default:
 		s = "waits " + verb(w) + " " + in.onObject(w)
+	}
+	if d := in.onDetail(w); d != "" {
+		s += ", " + d
 	}
 	if w.WhenNS != nil {
 		if d, how, ok := in.p.Now().Until(*w.WhenNS); ok {

@@ -2,6 +2,7 @@ package star
 
 import (
 	"fmt"
+	"iter"
 
 	"go.starlark.net/starlark"
 
@@ -23,6 +24,10 @@ func whyClass() *class[*inspect.Diagnosis] {
 			{"goroutines", "number of goroutines that are not dead", plain, func(_ *Interp, d D) (starlark.Value, error) { return ok(integer(d.Goroutines)) }},
 			{"stuck", "number of those that nobody was found to be able to wake", plain, func(_ *Interp, d D) (starlark.Value, error) { return ok(integer(d.Stuck)) }},
 			{"threads", "number of threads", plain, func(_ *Interp, d D) (starlark.Value, error) { return ok(integer(d.Threads)) }},
+			{"deadlocks", "the Deadlocks, the surest first, at most 100", plain, func(in *Interp, d D) (starlark.Value, error) {
+				return ok(&deadlockList{in, d.Deadlocks})
+			}},
+			{"roots", "the Roots: goroutines for which others wait, at most 100", plain, func(in *Interp, d D) (starlark.Value, error) { return ok(in.classes.root.list(in, d.Roots)) }},
 			{"groups", "the Groups, the most telling first", plain, func(in *Interp, d D) (starlark.Value, error) { return ok(in.classes.group.list(in, d.Groups)) }},
 		},
 	}).finish()
@@ -47,6 +52,7 @@ func groupClass() *class[inspect.Group] {
 			{"line", "line in the file", plain, func(_ *Interp, g G) (starlark.Value, error) { return ok(integer(g.Line)) }},
 			{"created_by", "the function that started them", plain, func(_ *Interp, g G) (starlark.Value, error) { return ok(text(g.CreatedBy)) }},
 			{"wait_ns", "the longest wait that is known, in ns", duration, func(_ *Interp, g G) (starlark.Value, error) { return ok(optional(g.WaitNS, integer)) }},
+			{"behind", "number of goroutines that wait for one of these, where that is known", plain, func(_ *Interp, g G) (starlark.Value, error) { return ok(integer(g.Behind)) }},
 			{"waits_on", "the WaitsOn of the first of them", plain, func(in *Interp, g G) (starlark.Value, error) { return ok(in.classes.waitsOn.list(in, g.WaitsOn)) }},
 			{"wakers", "the Wakers of the first of them", plain, func(in *Interp, g G) (starlark.Value, error) { return ok(in.classes.waker.list(in, g.Wakers)) }},
 			{"idle", "waiting like this is normal", plain, func(_ *Interp, g G) (starlark.Value, error) { return ok(starlark.Bool(g.Idle)) }},
@@ -82,17 +88,15 @@ func groupPlace(g *inspect.Group) string {
 	return fmt.Sprintf("%s %s:%d", g.Function, g.File, g.Line)
 }
 
-// whyReport tells of each group that is not idle, and lists the idle ones.
+// whyReport tells the deadlocks, who keeps others waiting, each group that is
+// not idle, and lists the idle ones.
 func whyReport(in *Interp, d *inspect.Diagnosis) render.Report {
 	lines := func(yield func(string, error) bool) {
 		if !yield(d.Summary(), nil) {
 			return
 		}
-		for i := range d.Groups {
-			if d.Groups[i].Idle {
-				continue
-			}
-			for _, l := range append([]string{""}, in.groupLines(&d.Groups[i])...) {
+		for block := range in.whyBlocks(d) {
+			for _, l := range append([]string{""}, block...) {
 				if !yield(l, nil) {
 					return
 				}
@@ -104,6 +108,87 @@ func whyReport(in *Interp, d *inspect.Diagnosis) render.Report {
 		sections = append(sections, render.Text("", fmt.Sprintf("%s as usual:", waiting(n))), in.idleTable(d))
 	}
 	return render.Report{Sections: sections, Records: render.Of[any](d)}
+}
+
+// stories is how many deadlocks, and how many roots, people are told of.
+const stories = 10
+
+// whyBlocks yields the blocks of lines of a diagnosis in order.
+func (in *Interp) whyBlocks(d *inspect.Diagnosis) iter.Seq[[]string] {
+	return func(yield func([]string) bool) {
+		for i := range d.Deadlocks[:min(len(d.Deadlocks), stories)] {
+			if !yield(in.deadlockLines(&d.Deadlocks[i])) {
+				return
+			}
+		}
+		if more := len(d.Deadlocks) + d.MoreDeadlocks - stories; more > 0 && !yield([]string{fmt.Sprintf("%s more: see the command deadlocks", count(more, "deadlock"))}) {
+			return
+		}
+		for i := range d.Roots[:min(len(d.Roots), stories)] {
+			if !yield(rootLines(&d.Roots[i])) {
+				return
+			}
+		}
+		if more := len(d.Roots) + d.MoreRoots - stories; more > 0 && !yield([]string{fmt.Sprintf("%s more that others wait for: see the command graph", count(more, "goroutine"))}) {
+			return
+		}
+		for i := range d.Groups {
+			if !d.Groups[i].Idle && !yield(in.groupLines(&d.Groups[i])) {
+				return
+			}
+		}
+	}
+}
+
+// rootHead says whom a root keeps waiting.
+func rootHead(r *inspect.Root) string {
+	s := fmt.Sprintf("goroutine %d [%s] keeps %s waiting, %s", r.Goid, r.State, count(r.Behind, "goroutine"), r.Certainty)
+	if r.Choice > 1 {
+		s += fmt.Sprintf(" (it or another of %d)", r.Choice)
+	}
+	return s
+}
+
+func rootLines(r *inspect.Root) []string {
+	lines := []string{rootHead(r)}
+	if r.Place != "" {
+		lines = append(lines, "    at "+r.Place)
+	}
+	for _, t := range r.Through {
+		line := fmt.Sprintf("    %s on %s %v", waiting(t.Waiters), objectWord(t.Kind), t.Object)
+		if t.How != "" {
+			line += " for it to " + t.How
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func rootClass() *class[inspect.Root] {
+	type R = inspect.Root
+	return (&class[R]{
+		name: "Root",
+		doc:  "a goroutine for which others wait and which waits for none",
+		str:  func(_ *Interp, r R) string { return rootHead(&r) },
+		report: func(_ *Interp, r R) render.Report {
+			return render.Report{Sections: []render.Section{render.Text(rootLines(&r)...)}, Records: render.Of[any](r)}
+		},
+		attrs: []attr[R]{
+			{"goid", "its id", plain, func(_ *Interp, r R) (starlark.Value, error) { return ok(natural(r.Goid)) }},
+			{"state", "its wait reason, or its status if it does not wait", plain, func(_ *Interp, r R) (starlark.Value, error) { return ok(text(r.State)) }},
+			{"place", "where the program stands in it", plain, func(_ *Interp, r R) (starlark.Value, error) { return ok(text(r.Place)) }},
+			{"behind", "number of goroutines that wait for it, through others or not", plain, func(_ *Interp, r R) (starlark.Value, error) { return ok(integer(r.Behind)) }},
+			{"choice", "1 if only it can end the waits, else how many qualify alike", plain, func(_ *Interp, r R) (starlark.Value, error) { return ok(integer(r.Choice)) }},
+			{"certainty", "that of the weakest step of the surest chain", plain, func(_ *Interp, r R) (starlark.Value, error) { return ok(text(r.Certainty)) }},
+			{"through", "addresses of the objects on which those next to it wait", plain, func(_ *Interp, r R) (starlark.Value, error) {
+				var list []starlark.Value
+				for _, t := range r.Through {
+					list = append(list, addr(t.Object))
+				}
+				return ok(starlark.NewList(list))
+			}},
+		},
+	}).finish()
 }
 
 // idle counts the goroutines whose wait is normal.

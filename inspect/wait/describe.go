@@ -38,6 +38,7 @@ func (r *Resolver) describe(s *subject, row *Row, ref Ref) On {
 		r.describeSleep(s, &on)
 	case PollFD:
 		r.describePollDesc(&on)
+		on.Socket = r.socket(s, ref.Addr)
 	case Coro:
 		on.Type = "runtime.coro"
 	case Bubble:

@@ -90,12 +90,17 @@ func (r *Resolver) describeChan(s *subject, on *On) {
 	if on.Op == Recv && c.ElemSize == 0 && c.DataQSiz == 0 {
 		on.Context = r.Context(s.G, c.Addr)
 	}
+	if on.Op == Recv && on.Type == "chan os.Signal" {
+		on.Signals = r.Signals(c.Addr)
+	}
 	if t, ok := r.TimerOf(c.Addr); ok {
 		if t.When != 0 {
 			on.WhenNS, on.InNS = ptr(t.When), r.left(t.When)
 		} else {
 			on.Note = "timer channel whose timer is stopped or has fired"
 		}
+	} else if on.Type == "chan time.Time" && on.Op == Recv && c.DataQSiz == 1 && r.TimersErr() == nil {
+		on.Note = "no timer will send to it: if it is a timer's, that is stopped or has fired"
 	}
 }
 

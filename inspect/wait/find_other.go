@@ -19,8 +19,11 @@ func findSleep(_ *Resolver, s *subject, row *Row, dst []Ref) []Ref {
 func (r *Resolver) describeSleep(s *subject, on *On) {
 	when := s.SleepWhen
 	if on.Addr != nil {
-		if t, err := r.rt.ReadTimer(*on.Addr); err == nil && t.When != 0 {
+		t, err := r.rt.ReadTimer(*on.Addr)
+		if err == nil && t.When != 0 {
 			when = t.When
+		} else if err == nil && when == 0 {
+			when = t.NextWhen // it has not been started yet (up to Go 1.22)
 		} else if err != nil {
 			on.Note = "unreadable: " + err.Error()
 		}

@@ -189,3 +189,26 @@ func (r *Resolver) notifyListOnStack(s *subject) (list, sudog mem.Addr) {
 	})
 	return list, sudog
 }
+
+// SemaOffsets returns where in the object of ref its semaphores lie, in bytes,
+// the queue that is served first at the head: of an RWMutex that of the pending
+// writer, of the readers behind it, and of the writers behind it.
+func SemaOffsets(ref Ref) []mem.Addr {
+	switch ref.Kind() {
+	case Mutex:
+		if ref.Part == OnceMutex {
+			return []mem.Addr{onceMutex + mutexSema}
+		}
+		return []mem.Addr{mutexSema}
+	case RWMutex:
+		return []mem.Addr{rwWriterSem, rwReaderSem, mutexSema}
+	case WaitGroup:
+		return []mem.Addr{waitGroupSema}
+	case Sema:
+		if ref.Part == Whole {
+			return []mem.Addr{0}
+		}
+		return []mem.Addr{fdReadSema, fdWriteSema, fdCloseSema}
+	}
+	return nil
+}

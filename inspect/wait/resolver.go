@@ -41,8 +41,10 @@ type Resolver struct {
 	dirs     directions
 	roles    sync.Map // *stack.Stack → *stackRole
 	lastRole atomic.Pointer[stackRole]
+	sockets  sync.Map // *stack.Stack → mem.Addr: offset of the FD from its SP
 	conds    condLists
 	contexts contexts
+	handlers lazy[signalHandlers]
 	subjects sync.Pool // of *subject
 	hints    hints
 }

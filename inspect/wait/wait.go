@@ -75,6 +75,10 @@ type On struct {
 	// Context is the context whose done channel this is, nil if it is none
 	// or was not found.
 	Context *Context `json:"context,omitempty"`
+	// Signals are the names of the signals that are sent to the channel.
+	Signals []string `json:"signals,omitempty"`
+	// Socket is what the program knows of the descriptor of an IO wait.
+	Socket *Socket `json:"socket,omitempty"`
 	// Lock is the state of a lock, WaitGroup, Cond, Once or file descriptor.
 	Lock *LockState `json:"lock,omitempty"`
 

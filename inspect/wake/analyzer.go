@@ -37,11 +37,14 @@ type Stacks interface {
 	// function among the frames that outputs show, which count inlined
 	// functions too.
 	Func(s *stack.Stack, frame int) (name string, shown int)
+	// Deferred calls visit for the deferred calls of goroutine i that are
+	// pending, as far as they can be read; the argument is reused.
+	Deferred(i int, visit func(*stack.Deferred))
 	// System reports whether goroutine i is the runtime's own.
 	System(i int) bool
-	// MayStart reports whether something other than a goroutine may start
-	// code of the program: a timer, C code.
-	MayStart() bool
+	// Foreign reports whether threads that are not Go's may call into the
+	// program.
+	Foreign() bool
 }
 
 // Variables knows the package-level variables by their names.
@@ -77,7 +80,7 @@ type Analyzer struct {
 	nodes     []node
 	nodeAt    addrIndex
 	isNode    *heap.Set
-	variables *heap.Extents
+	variables variables
 	edges     []edge
 	downs     []uint32
 
@@ -101,6 +104,14 @@ type Analyzer struct {
 	holders map[held]ownership
 	holds   map[int32][]held
 	sole    map[held]bool
+	// starts are the functions that timers will start, startsAt their
+	// numbers by the node that the function value is.
+	starts   []Start
+	startsAt map[uint32][]int
+	// startable says that there may be more.
+	startable bool
+	nowNS     int64
+	nowKnown  bool
 	// acted counts the goroutines that can run of those who all have to act.
 	acted map[held]int
 
@@ -122,6 +133,13 @@ type Input struct {
 	// Code and Variables may be nil.
 	Code      *code.Program
 	Variables Variables
+	// Starts are the functions that timers will start; StartsErr says why
+	// some are missing.
+	Starts    []Start
+	StartsErr error
+	// NowNS is the nanotime of the capture in ns, if NowKnown.
+	NowNS    int64
+	NowKnown bool
 	// Gs are all goroutines of the target; Unreadable is how many more
 	// there are that could not be read.
 	Gs         []rt.G
@@ -131,7 +149,7 @@ type Input struct {
 // New examines all goroutines of the target.
 func New(ctx context.Context, in Input) (*Analyzer, error) {
 	a := &Analyzer{rt: in.RT, stacks: in.Stacks, wait: in.Wait, heap: in.Heap, code: in.Code, vars: in.Variables,
-		gs: in.Gs, unreadable: in.Unreadable, info: make([]goroutine, len(in.Gs))}
+		starts: in.Starts, nowNS: in.NowNS, nowKnown: in.NowKnown, gs: in.Gs, unreadable: in.Unreadable, info: make([]goroutine, len(in.Gs))}
 	if in.HeapErr != nil {
 		a.notes = append(a.notes, "heap incomplete: "+in.HeapErr.Error())
 	}
@@ -141,7 +159,12 @@ func New(ctx context.Context, in Input) (*Analyzer, error) {
 	if err := a.wait.TimersErr(); err != nil {
 		a.notes = append(a.notes, "timers incomplete: "+err.Error())
 	}
+	if in.StartsErr != nil {
+		a.notes = append(a.notes, "timers incomplete: "+in.StartsErr.Error())
+		a.startable = true
+	}
 	a.bookThreads()
+	a.findVariables()
 	if err := a.scan(ctx); err != nil {
 		return nil, err
 	}
@@ -152,6 +175,7 @@ func New(ctx context.Context, in Input) (*Analyzer, error) {
 	if err := a.matchStacks(ctx); err != nil {
 		return nil, err
 	}
+	a.indexStarts()
 	if err := a.findActs(ctx); err != nil {
 		return nil, err
 	}

@@ -69,7 +69,21 @@ func (a *Analyzer) waiting(i int, ans *Answer) {
 func (a *Analyzer) byGoroutines(i int, ans *Answer) {
 	var notes []string
 	var ranks []int
-	add := func(w Waker, rank int) { ans.Wakers, ranks = append(ans.Wakers, w), append(ranks, rank) }
+	add := func(w Waker, rank int) {
+		// Those who can act on several of the cases of a select are one entry.
+		at := slices.IndexFunc(ans.Wakers, func(x Waker) bool {
+			return w.By == Goroutine && x.By == Goroutine && x.Goid == w.Goid && x.Count == w.Count
+		})
+		switch {
+		case at < 0:
+			ans.Wakers, ranks = append(ans.Wakers, w), append(ranks, rank)
+		case rank < ranks[at]:
+			w.Evidence = append(w.Evidence, ans.Wakers[at].Evidence[0])
+			ans.Wakers[at], ranks[at] = w, rank
+		case !slices.Contains(ans.Wakers[at].Evidence, w.Evidence[0]):
+			ans.Wakers[at].Evidence = append(ans.Wakers[at].Evidence, w.Evidence[0])
+		}
+	}
 	for _, on := range a.wait.On(&a.gs[i]) {
 		if on.Kind == wait.Bubble {
 			add(Waker{By: Runtime, How: "resume", Object: on.Addr, Certainty: Proven, Evidence: []string{on.Note}}, 0)
@@ -95,6 +109,12 @@ func (a *Analyzer) byGoroutines(i int, ans *Answer) {
 			continue
 		}
 		asked[k] = true
+		if !a.settled(k.object, k.side) {
+			for _, s := range a.startsFor(n, op) {
+				add(a.startWaker(&s, n), 216)
+				byGoroutine = byGoroutine || !strings.HasPrefix(s.Func, "context.")
+			}
+		}
 		list := a.Candidates(n, op)
 		for c := range list {
 			if w, ok := a.waker(&list[c], n, i); ok {
@@ -151,6 +171,9 @@ func (a *Analyzer) waker(c *Candidate, n, i int) (w Waker, ok bool) {
 		w.Count, w.Goids = 0, nil
 	}
 	w.Evidence = a.Evidence(c, n)
+	if a.shapes.list[a.info[c.Members[0]].shape].signals {
+		return Waker{By: Signal, How: w.How, Object: w.Object, Certainty: w.Certainty, Evidence: w.Evidence}, true
+	}
 	return w, true
 }
 

@@ -85,7 +85,7 @@ func (a *Analyzer) candidates(n int, op wait.Op) []Candidate {
 				if r.off > p.need || seen[int32(r.g)] {
 					continue
 				}
-				if a.waitsOnlyOn(int(r.g), n) {
+				if a.retakes(int(r.g), n, p) {
 					list = a.addPeer(list, index, seen, g, n, op, int32(r.g))
 					continue
 				}
@@ -158,6 +158,9 @@ func (a *Analyzer) rankOf(c *Candidate, kind wait.Kind) int {
 	n := map[Certainty]int{Proven: 0, Inferred: 100, Possible: 200}[c.Certainty]
 	switch best := a.bestState(c.Members); {
 	case best == live || c.Peer:
+		if !c.Peer && !slices.ContainsFunc(c.Members, a.goesOn) {
+			n += 12
+		}
 	case best == unsure:
 		n += 20
 	case c.Certainty == Possible:
@@ -187,6 +190,12 @@ func (a *Analyzer) rankOf(c *Candidate, kind wait.Kind) int {
 		n += 2
 	}
 	return n
+}
+
+// goesOn reports whether goroutine i runs or goes on by itself: it waits for
+// nobody's act.
+func (a *Analyzer) goesOn(i int32) bool {
+	return a.info[i].state == live && a.wait.Class(&a.gs[i]) != wait.ByGoroutine
 }
 
 // bestState is the best state among goroutines.

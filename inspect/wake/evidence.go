@@ -23,9 +23,9 @@ func (a *Analyzer) Evidence(c *Candidate, n int) []string {
 	case c.ref.named && len(c.chain) == 0:
 		what = fmt.Sprintf("frame %d %s uses %s, the %s itself", shown, name, a.nodeWords(&a.nodes[o.node]), o.kind)
 	case c.ref.named:
-		what = fmt.Sprintf("frame %d %s uses what leads to %s %v: %s", shown, name, o.kind, o.addr, a.chainWords(c, n))
+		what = fmt.Sprintf("frame %d %s uses what leads to %s %v: %s", shown, name, o.kind, o.addr, a.chainWords(c.chain, n))
 	case len(c.chain) > 0:
-		what = fmt.Sprintf("frame %d %s leads to %s %v: %s", shown, name, o.kind, o.addr, a.chainWords(c, n))
+		what = fmt.Sprintf("frame %d %s leads to %s %v: %s", shown, name, o.kind, o.addr, a.chainWords(c.chain, n))
 	}
 	if !c.ref.exact {
 		what += " (a word that looks like a pointer)"
@@ -39,9 +39,9 @@ func (a *Analyzer) Evidence(c *Candidate, n int) []string {
 
 // chainWords says how one object leads to the next: "0xc000010000 +8 →
 // 0xc000020000".
-func (a *Analyzer) chainWords(c *Candidate, n int) string {
+func (a *Analyzer) chainWords(edges []int32, n int) string {
 	var b strings.Builder
-	for _, i := range c.chain {
+	for _, i := range edges {
 		e := &a.edges[i]
 		h := &a.nodes[e.holder]
 		if b.Len() == 0 {

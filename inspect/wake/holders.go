@@ -42,9 +42,14 @@ func (a *Analyzer) findHolders(ctx context.Context) error {
 	}
 	held := a.stackHeld()
 	targets := a.heap.NewSet()
+	var vars []heap.Extent
 	for i := range a.nodes {
 		targets.Add(a.nodes[i].extent.Start)
+		if a.nodes[i].global {
+			vars = append(vars, a.nodes[i].extent)
+		}
 	}
+	variables := heap.NewExtents(vars)
 	var pending []heap.Reference // of the level before, not yet known to matter
 	searched := uint64(0)
 	for level := uint8(1); level <= maxLevels+1; level++ {
@@ -55,7 +60,7 @@ func (a *Analyzer) findHolders(ctx context.Context) error {
 		if targets != nil {
 			var more bool
 			var err error
-			refs, more, _, err = a.heap.References(ctx, targets, a.books, nil, maxReferences)
+			refs, more, _, err = a.heap.References(ctx, targets, a.books, variables, maxReferences)
 			if err != nil {
 				return err
 			}
@@ -72,13 +77,14 @@ func (a *Analyzer) findHolders(ctx context.Context) error {
 			break
 		}
 		pending = refs
-		targets = a.nextTargets(refs)
+		targets, variables = a.nextTargets(refs)
 	}
 	a.linkEdges()
 	return nil
 }
 
-// stackHeld is the set of heap objects to which a pointer on a stack leads.
+// stackHeld is the set of heap objects to which a pointer on a stack leads, or
+// that a timer will call.
 func (a *Analyzer) stackHeld() *heap.Set {
 	held := a.heap.NewSet()
 	for w := range a.workers {
@@ -86,27 +92,35 @@ func (a *Analyzer) stackHeld() *heap.Set {
 			held.Add(s.value())
 		}
 	}
+	for i := range a.starts {
+		held.Add(a.starts[i].Fn)
+	}
 	return held
 }
 
-// nextTargets are the heap objects with the words of refs in them that are no
-// nodes yet.
-func (a *Analyzer) nextTargets(refs []heap.Reference) *heap.Set {
+// nextTargets are the heap objects and variables with the words of refs in them
+// that are no nodes yet; nil if there are none.
+func (a *Analyzer) nextTargets(refs []heap.Reference) (*heap.Set, *heap.Extents) {
 	targets := a.heap.NewSet()
+	var vars []heap.Extent
 	any := false
 	for _, r := range refs {
-		o, ok := a.heap.Object(r.At)
-		if !ok {
+		x, global := a.extentOf(r.At)
+		if _, known := a.nodeAt.find(x.Start); known {
 			continue
 		}
-		if _, known := a.nodeAt.find(o.Addr); !known && targets.Add(r.At) {
+		switch {
+		case global:
+			vars = append(vars, x)
+			any = true
+		case targets.Add(r.At):
 			any = true
 		}
 	}
 	if !any {
-		return nil
+		return nil, nil
 	}
-	return targets
+	return targets, heap.NewExtents(vars)
 }
 
 // addHolders makes nodes and edges of references, of those that something
@@ -140,10 +154,8 @@ func (a *Analyzer) nodeOf(v mem.Addr) (uint32, bool) {
 	if n, ok := a.nodeAt.find(v); ok {
 		return n, true
 	}
-	if a.variables != nil {
-		if x, ok := a.variables.Find(v); ok {
-			return a.nodeAt.find(x.Start)
-		}
+	if x, global := a.extentOf(v); global {
+		return a.nodeAt.find(x.Start)
 	}
 	return 0, false
 }

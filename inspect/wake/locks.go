@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"rtdbg/inspect/code"
+	"rtdbg/inspect/stack"
 	"rtdbg/inspect/wait"
 )
 
@@ -33,10 +35,6 @@ func (a *Analyzer) rwOwners(n int, op wait.Op, o *ownership) {
 	}
 }
 
-// rwReaderWait is the offset of RWMutex.readerWait: the number of readers
-// that the pending writer waits for (sync/rwmutex.go).
-const rwReaderWait = 20
-
 // oldReaders finds the readers that a pending writer waits for. All of them
 // have to unlock.
 func (a *Analyzer) oldReaders(n int, o *ownership) {
@@ -45,15 +43,16 @@ func (a *Analyzer) oldReaders(n int, o *ownership) {
 		// A reader that wants to write waits for itself.
 		o.owners = a.lockedBy(n, readLock, true)
 	}
-	count, ok := a.word32(a.objects[n].addr + rwReaderWait)
-	if !ok || int(count) != len(o.owners) {
+	rw, err := a.rt.ReadRWMutex(a.objects[n].addr)
+	count, ok := rw.OldReaders, err == nil
+	if !ok || count != len(o.owners) {
 		certain := 0
 		for i := range o.owners {
 			if o.owners[i].certainty == Inferred {
 				certain++
 			}
 		}
-		if ok && int(count) == certain {
+		if ok && count == certain {
 			o.owners = slices.DeleteFunc(o.owners, func(x owner) bool { return x.certainty != Inferred })
 			o.sole, o.all = true, true
 		}
@@ -69,7 +68,8 @@ func (a *Analyzer) oldReaders(n int, o *ownership) {
 // wg.Go started, and those that deferred it.
 func (a *Analyzer) groupOwers(n int, o *ownership) {
 	seen := make(map[int32]bool)
-	a.eachRef(n, func(g uint32, r *ref, p route) {
+	routes := a.paths(n, nil)
+	a.eachRef(routes, func(g uint32, r *ref, p route) {
 		i := int32(r.g)
 		if seen[i] || r.off > p.need || a.waitsOnlyOn(int(i), n) {
 			return
@@ -80,20 +80,17 @@ func (a *Analyzer) groupOwers(n int, o *ownership) {
 			o.owners = append(o.owners, owner{i, Proven, fmt.Sprintf("frame %d %s calls Done when it goes on", shown, wgGoFunc)})
 			return
 		}
-		if fact, ok := a.deferredDone(int(i), n); ok {
+		if fact, ok := a.deferredOn(int(i), n, routes, code.Done); ok {
 			seen[i] = true
 			o.owners = append(o.owners, owner{i, Inferred, fact})
 		}
 	})
 	slices.SortFunc(o.owners, func(x, y owner) int { return cmp.Compare(x.g, y.g) })
-	if left, ok := a.dones(n); ok && len(o.owners) > 0 && int(left) <= len(o.owners) {
+	wg, err := a.rt.ReadWaitGroup(a.objects[n].addr)
+	if err == nil && len(o.owners) > 0 && wg.Counter <= len(o.owners) {
 		o.sole, o.all = true, true
 	}
 }
-
-// dones returns how many calls of Done a sync.WaitGroup still waits for: the
-// upper half of its state (sync/waitgroup.go; state1 before Go 1.20).
-func (a *Analyzer) dones(n int) (uint32, bool) { return a.word32(a.objects[n].addr + 4) }
 
 // wgGo returns the frame of the function that sync.(*WaitGroup).Go starts
 // (since Go 1.25), -1 if the stack has none.
@@ -131,8 +128,50 @@ func (a *Analyzer) fdOwner(n int, w waiter, o *ownership) {
 	o.sole = len(o.owners) > 0
 }
 
-// deferredUnlock says whether goroutine i has deferred the Unlock of object n.
-func (a *Analyzer) deferredUnlock(i, n int, ops lockOps) (fact string, ok bool) { return "", false }
+// deferredOn says whether goroutine i has deferred one of ops on object n, to
+// which the routes lead.
+func (a *Analyzer) deferredOn(i, n int, routes []route, ops code.Ops) (fact string, ok bool) {
+	sh := a.shapes.list[a.info[i].shape]
+	if !sh.defers && a.gs[i].Defer == 0 {
+		return "", false
+	}
+	a.stacks.Deferred(i, func(d *stack.Deferred) {
+		if ok || !a.defers(d, n, routes, ops) {
+			return
+		}
+		name, shown := a.stacks.Func(sh.stack, d.Frame)
+		callee := d.Callee
+		if callee == "" {
+			callee = d.Name
+		}
+		fact, ok = fmt.Sprintf("frame %d %s has deferred %s of it", shown, name, callee), true
+	})
+	return fact, ok
+}
 
-// deferredDone says whether goroutine i has deferred the Done of object n.
-func (a *Analyzer) deferredDone(i, n int) (fact string, ok bool) { return "", false }
+// defers reports whether a deferred call does one of ops on object n: the
+// wrapper of such a call by its argument, another function by its code and by
+// what it captured.
+func (a *Analyzer) defers(d *stack.Deferred, n int, routes []route, ops code.Ops) bool {
+	at := a.objects[n].addr
+	if d.Wrapper && d.Callee != "" {
+		arg, known := d.Argument()
+		return d.Ops&ops != 0 && known && arg == at
+	}
+	if a.code.Func(d.Entry).Any()&(ops|code.Dynamic) == 0 {
+		return false
+	}
+	for _, v := range d.Captured {
+		if v == at {
+			return true
+		}
+		m, ok := a.nodeOf(v)
+		if !ok || d.Wrapper || a.code.Func(d.Entry).Any()&ops == 0 {
+			continue
+		}
+		if slices.ContainsFunc(routes, func(p route) bool { return p.node == m && offset(v, a.nodes[m].extent.Start) <= p.need }) {
+			return true
+		}
+	}
+	return false
+}

@@ -127,19 +127,12 @@ func (a *Analyzer) mutexOwner(n int, w waiter, o *ownership) {
 		o.sole = len(o.owners) == 1
 		return
 	}
-	if state, ok := a.word32(at); ok && state&mutexLocked == 0 {
-		o.owners = a.takers(n, state&mutexStarving != 0)
+	if m, err := a.rt.ReadMutex(at); err == nil && !m.Locked {
+		o.owners = a.takers(n, m.Starving)
 		return
 	}
 	a.exclusive(n, exclusiveLock, o)
 }
-
-// The bits of sync.Mutex.state (mutex.go; internal/sync since Go 1.24), the
-// same since Go 1.9.
-const (
-	mutexLocked   = 1
-	mutexStarving = 4
-)
 
 // lockOps are the operations on one kind of lock.
 type lockOps struct{ lock, unlock code.Ops }
@@ -179,13 +172,14 @@ func (a *Analyzer) exclusive(n int, ops lockOps, o *ownership) {
 func (a *Analyzer) lockedBy(n int, ops lockOps, waiting bool) []owner {
 	var list []owner
 	seen := make(map[int32]bool)
-	a.eachRef(n, func(g uint32, r *ref, p route) {
+	routes := a.paths(n, nil)
+	a.eachRef(routes, func(g uint32, r *ref, p route) {
 		gr := &a.groups[g]
 		i := int32(r.g)
-		if a.waitsOnlyOn(int(i), n) != waiting || seen[i] || r.off > p.need || a.givenUp(int(i), n) {
+		if a.retakes(int(i), n, p) != waiting || seen[i] || r.off > p.need || a.givenUp(int(i), n) {
 			return
 		}
-		if fact, ok := a.deferredUnlock(int(i), n, ops); ok {
+		if fact, ok := a.deferredOn(int(i), n, routes, ops.unlock); ok {
 			seen[i] = true
 			list = append(list, owner{i, Inferred, fact})
 			return
@@ -204,11 +198,11 @@ func (a *Analyzer) lockedBy(n int, ops lockOps, waiting bool) []owner {
 // maxOwnerRefs bounds the references that are looked at for one lock.
 const maxOwnerRefs = 1 << 16
 
-// eachRef calls visit for the references to the nodes that lead to object n,
-// the nearest first.
-func (a *Analyzer) eachRef(n int, visit func(g uint32, r *ref, p route)) {
+// eachRef calls visit for the references to the nodes of routes, the nearest
+// first.
+func (a *Analyzer) eachRef(routes []route, visit func(g uint32, r *ref, p route)) {
 	count := 0
-	for _, p := range a.paths(n, nil) {
+	for _, p := range routes {
 		first, to := a.groupsOf(p.node)
 		for g := first; g < to; g++ {
 			members := a.members(g)
@@ -297,27 +291,33 @@ func (a *Analyzer) takers(n int, starving bool) []owner {
 	if starving {
 		fact = "was handed the mutex, which is starving"
 	}
-	a.eachRef(n, func(g uint32, r *ref, p route) {
-		if p.hops > 0 || a.waitsOnlyOn(int(r.g), n) || a.rt.WaitReason(&a.gs[r.g]) != "" {
-			return
-		}
-		sh := a.shapes.list[a.groups[g].shape]
-		for i := range sh.stack.Frames {
-			if name := sh.stack.Frames[i].Func.Name; strings.HasSuffix(name, "sync.(*Mutex).lockSlow") {
-				list = append(list, owner{int32(r.g), Inferred, fact})
-				return
-			}
+	a.eachRef(a.paths(n, nil), func(_ uint32, r *ref, p route) {
+		if i := int(r.g); !a.waitsOnlyOn(i, n) && a.retakes(i, n, p) {
+			list = append(list, owner{int32(r.g), Inferred, fact})
 		}
 	})
 	slices.SortFunc(list, func(x, y owner) int { return cmp.Compare(x.g, y.g) })
 	return slices.CompactFunc(list, func(x, y owner) bool { return x.g == y.g })
 }
 
+// retakes reports whether goroutine i, which refers to the lock n, has been
+// woken and is about to take it, or waits for it.
+func (a *Analyzer) retakes(i, n int, p route) bool {
+	if a.waitsOnlyOn(i, n) {
+		return true
+	}
+	switch a.objects[n].kind {
+	case wait.Mutex, wait.RWMutex:
+		return p.hops == 0 && a.info[i].nwaits == 0 && a.shapes.list[a.info[i].shape].locking
+	}
+	return false
+}
+
 // inFunction finds the goroutines that refer to object n and have fn on their
 // stack, other than those that wait on it.
 func (a *Analyzer) inFunction(n int, fn string, c Certainty, fact string) []owner {
 	var list []owner
-	a.eachRef(n, func(g uint32, r *ref, p route) {
+	a.eachRef(a.paths(n, nil), func(g uint32, r *ref, p route) {
 		if p.hops > 0 || a.waitsOnlyOn(int(r.g), n) {
 			return
 		}
@@ -342,13 +342,4 @@ func (a *Analyzer) partOf(w waiter, n int) wait.Part {
 		}
 	}
 	return wait.Whole
-}
-
-// word32 reads a word of 32 bits.
-func (a *Analyzer) word32(at mem.Addr) (uint32, bool) {
-	var b [4]byte
-	if err := a.rt.Mem.ReadAt(b[:], at); err != nil {
-		return 0, false
-	}
-	return a.rt.Arch.Order.Uint32(b[:]), true
 }

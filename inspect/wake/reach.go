@@ -128,7 +128,7 @@ func (a *Analyzer) unsettle(reached func(*object) bool) bool {
 }
 
 // nobodyRuns reports whether no goroutine is left that can run code of the
-// program, nor a timer that starts one: then package-level variables are used
+// program, nor a timer that starts some: then package-level variables are used
 // by nobody any more. What C code may call is not known.
 func (a *Analyzer) nobodyRuns() bool {
 	for i := range a.info {
@@ -139,5 +139,5 @@ func (a *Analyzer) nobodyRuns() bool {
 			}
 		}
 	}
-	return !a.stacks.MayStart()
+	return len(a.starts) == 0 && !a.startable && !a.stacks.Foreign()
 }

@@ -5,8 +5,6 @@ import (
 	"context"
 	"math"
 	"slices"
-
-	"rtdbg/inspect/heap"
 )
 
 // ref is a goroutine's reference to a node.
@@ -66,19 +64,13 @@ func (a *Analyzer) matchStacks(ctx context.Context) error {
 
 // indexNodes prepares nodeOf for all nodes.
 func (a *Analyzer) indexNodes() {
-	var list []heap.Extent
-	if a.heap != nil {
-		a.isNode = a.heap.NewSet()
-		for i := range a.nodes {
-			a.isNode.Add(a.nodes[i].extent.Start)
-		}
+	if a.heap == nil {
+		return
 	}
+	a.isNode = a.heap.NewSet()
 	for i := range a.nodes {
-		if a.nodes[i].global {
-			list = append(list, a.nodes[i].extent)
-		}
+		a.isNode.Add(a.nodes[i].extent.Start)
 	}
-	a.variables = heap.NewExtents(list)
 }
 
 // match appends the references of goroutine i, one for each node.

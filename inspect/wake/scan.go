@@ -3,11 +3,13 @@ package wake
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
 	"rtdbg/inspect/heap"
 	"rtdbg/inspect/mem"
+	"rtdbg/inspect/pcln"
 	"rtdbg/inspect/rt"
 	"rtdbg/inspect/stack"
 	"rtdbg/inspect/wait"
@@ -76,6 +78,14 @@ type shape struct {
 	// own says of each frame whether it is the program's own code, code
 	// whether it is code that may act on an object, the library's included.
 	own, code []bool
+	// locking says that it is in the middle of locking something.
+	locking bool
+	// signals says that it is package os/signal's goroutine, which sends what
+	// the process is sent (os/signal.loop).
+	signals bool
+	// defers says that functions among the frames keep deferred calls in
+	// their frames.
+	defers bool
 }
 
 // shapes numbers the stacks.
@@ -95,11 +105,23 @@ func (s *shapes) of(a *Analyzer, st *stack.Stack) *shape {
 	sh := &shape{num: uint32(len(s.list)), stack: st, own: make([]bool, len(st.Frames)), code: make([]bool, len(st.Frames))}
 	for i := range sh.own {
 		name, _ := a.stacks.Func(st, i)
+		sh.defers = sh.defers || st.Frames[i].Func.FuncData(pcln.FuncDataOpenCodedDeferInfo) != 0
+		sh.locking = sh.locking || !slices.Contains(sh.own[:i], true) && locks(name)
+		sh.signals = sh.signals || name == "os/signal.loop"
 		sh.own[i], sh.code[i] = !Plumbing(name), !strings.HasPrefix(name, "runtime.")
 	}
 	s.index[st] = sh
 	s.list = append(s.list, sh)
 	return sh
+}
+
+// locks reports whether a function of package sync waits for a lock.
+func locks(fn string) bool {
+	switch strings.TrimPrefix(fn, "internal/") {
+	case "sync.(*Mutex).lockSlow", "sync.(*Mutex).Lock", "sync.(*RWMutex).Lock", "sync.(*RWMutex).RLock":
+		return true
+	}
+	return false
 }
 
 // scan reads every stack, once: what the goroutines wait on, and the pointers
@@ -287,12 +309,10 @@ func (a *Analyzer) extentOf(at mem.Addr) (x heap.Extent, global bool) {
 			return heap.Extent{Start: o.Addr, End: o.Addr + mem.Addr(o.Size)}, false
 		}
 	}
-	if a.vars != nil {
-		if _, v, ok := a.vars.Variable(at); ok {
-			return v, true
-		}
+	if !a.rt.InData(at) {
+		return heap.Extent{Start: at, End: at + 1}, false
 	}
-	return heap.Extent{Start: at, End: at + 1}, a.rt.InData(at)
+	return a.variables.around(a, at), true
 }
 
 // tiny reports whether o may be several objects without pointers that the

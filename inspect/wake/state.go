@@ -30,6 +30,7 @@ func (a *Analyzer) propagate() {
 				a.info[w.g].state = live
 			}
 		}
+		a.reviveStarts(n)
 	}
 	var todo []int32
 	for i := range a.info {
@@ -41,6 +42,20 @@ func (a *Analyzer) propagate() {
 		}
 	}
 	a.spread(todo, live)
+}
+
+// reviveStarts makes those live that a timer will start somebody for.
+func (a *Analyzer) reviveStarts(n int) {
+	var known, can [sides]bool
+	for _, w := range a.waitersOf(n) {
+		s := side(w.op)
+		if !known[s] {
+			known[s], can[s] = true, !a.settled(uint32(n), s) && len(a.startsFor(n, w.op)) > 0
+		}
+		if can[s] {
+			a.info[w.g].state = live
+		}
+	}
 }
 
 // initial returns what a goroutine's own state says.

@@ -3,8 +3,12 @@ package wake
 import (
 	"context"
 	"math"
+	"slices"
+	"sort"
+	"sync"
 
 	"rtdbg/inspect/code"
+	"rtdbg/inspect/heap"
 	"rtdbg/inspect/mem"
 )
 
@@ -102,4 +106,64 @@ func (a *Analyzer) byShape() (list, first []uint32) {
 		}
 	}
 	return list, first
+}
+
+// variables are the extents of package-level variables.
+type variables struct {
+	// pointed are the addresses in data and bss to which words there point,
+	// in ascending order: the beginnings of variables without a symbol, such
+	// as what a composite literal is initialised from.
+	pointed []mem.Addr
+	mu      sync.Mutex
+	known   map[mem.Addr]heap.Extent
+}
+
+// maxVariable bounds a variable without a symbol, in bytes.
+const maxVariable = 4096
+
+// findVariables reads which variables others point to.
+func (a *Analyzer) findVariables() {
+	v := &a.variables
+	v.known = make(map[mem.Addr]heap.Extent)
+	order := a.rt.Arch.Order
+	for i := range a.rt.Modules {
+		for _, r := range a.rt.Modules[i].PointerVariables() {
+			b, err := a.rt.Mem.View(r.Start, int(r.End-r.Start)&^7)
+			if err != nil {
+				continue // variables then seem to be of one word
+			}
+			for j := 0; j+8 <= len(b); j += 8 {
+				if p := mem.Addr(order.Uint64(b[j:])); a.rt.InData(p) {
+					v.pointed = append(v.pointed, p)
+				}
+			}
+		}
+	}
+	slices.Sort(v.pointed)
+	v.pointed = slices.Compact(v.pointed)
+}
+
+// around returns the extent of the variable around an address: by its symbol,
+// or from the nearest address in front of it that something points to.
+func (v *variables) around(a *Analyzer, at mem.Addr) heap.Extent {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if x, ok := v.known[at]; ok {
+		return x
+	}
+	x := heap.Extent{Start: at, End: at + 1}
+	i := sort.Search(len(v.pointed), func(i int) bool { return v.pointed[i] > at })
+	if i > 0 && at-v.pointed[i-1] < maxVariable {
+		x.Start, x.End = v.pointed[i-1], v.pointed[i-1]+maxVariable
+		if i < len(v.pointed) {
+			x.End = min(x.End, v.pointed[i])
+		}
+	}
+	if a.vars != nil {
+		if _, named, ok := a.vars.Variable(at); ok {
+			x = named
+		}
+	}
+	v.known[at] = x
+	return x
 }

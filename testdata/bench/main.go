@@ -49,7 +49,7 @@ func parse(args []string) (options, error) {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	sizes := f.String("n", "1000,10000,100000,1000000", "sizes: numbers of goroutines")
 	shapes := f.String("shapes", "mixed,fanin", "shapes, of "+strings.Join(cores.Shapes, ", "))
-	commands := f.String("commands", "", "only these, by name (default all)")
+	only := f.String("commands", "", "only these, by name (default all)")
 	f.IntVar(&o.runs, "runs", 3, "runs of each command; the median is reported")
 	f.StringVar(&o.base, "base", "", "another rtdbg executable, to be compared with in the same run")
 	f.IntVar(&o.delveMax, "delve-max", 100_000, "largest size that Delve is given; it needs 8 GB and minutes for a million")
@@ -62,6 +62,9 @@ func parse(args []string) (options, error) {
 	}
 	for s := range strings.SplitSeq(*sizes, ",") {
 		n, err := strconv.Atoi(strings.TrimSpace(s))
+		if err == nil && n < 1 {
+			err = errors.New("want at least 1")
+		}
 		if err != nil {
 			return o, fmt.Errorf("-n %s: %w", *sizes, err)
 		}
@@ -69,8 +72,18 @@ func parse(args []string) (options, error) {
 	}
 	slices.Sort(o.sizes)
 	o.shapes = strings.Split(*shapes, ",")
-	if *commands != "" {
-		o.commands = strings.Split(*commands, ",")
+	for _, s := range o.shapes {
+		if !slices.Contains(cores.Shapes, s) {
+			return o, fmt.Errorf("-shapes %s: want some of %s", s, strings.Join(cores.Shapes, ", "))
+		}
+	}
+	if *only != "" {
+		o.commands = strings.Split(*only, ",")
+	}
+	for _, name := range o.commands {
+		if !slices.ContainsFunc(commands, func(c command) bool { return c.name == name }) {
+			return o, fmt.Errorf("-commands %s: that is not measured", name)
+		}
 	}
 	if o.runs < 1 {
 		return o, errors.New("-runs: want at least 1")
@@ -95,45 +108,46 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, o); err != nil {
+	if _, err := run(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, o options) error {
+// run measures, and writes the report where the flags say.
+func run(ctx context.Context, o options) (*report, error) {
 	scratch, err := os.MkdirTemp("", "rtdbg-bench-")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer os.RemoveAll(scratch)
 	tools, err := buildTools(ctx, scratch, o)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	r := &report{opts: o, machine: describeMachine(ctx)}
 	for _, n := range o.sizes {
 		for _, shape := range o.shapes {
 			one, err := measureCore(ctx, o, tools, n, shape)
 			if err != nil {
-				return fmt.Errorf("%s of %d goroutines: %w", shape, n, err)
+				return nil, fmt.Errorf("%s of %d goroutines: %w", shape, n, err)
 			}
 			r.cores = append(r.cores, one)
 		}
 	}
 	if o.repl {
 		if r.server, err = measureServer(ctx, o, tools); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if o.out == "" {
-		return r.write(os.Stdout)
+		return r, r.write(os.Stdout)
 	}
 	f, err := os.Create(o.out)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return errors.Join(r.write(f), f.Close())
+	return r, errors.Join(r.write(f), f.Close())
 }
 
 // progress tells on standard error what is being done.

@@ -68,8 +68,9 @@ func (t *tools) rivals(o options, n int) []rival {
 	return append([]rival{delve}, t.others...)
 }
 
-// findOthers looks for gdb and installs viewcore and goref into the scratch
-// directory. What is not to be had is named with its reason.
+// findOthers looks for gdb, viewcore and goref, and installs the last two into
+// the scratch directory if they are not there. What is not to be had is named
+// with its reason.
 func (t *tools) findOthers(ctx context.Context) []rival {
 	var all []rival
 	gdb, err := exec.LookPath("gdb")
@@ -87,7 +88,11 @@ func (t *tools) findOthers(ctx context.Context) []rival {
 	}})
 }
 
+// install returns the path of a program, that of PATH if there is one.
 func (t *tools) install(ctx context.Context, pkg, name string) (string, error) {
+	if path, err := exec.LookPath(name); err == nil {
+		return path, nil
+	}
 	progress("install %s", pkg)
 	cmd := exec.CommandContext(ctx, "go", "install", pkg)
 	cmd.Dir = t.dir

@@ -24,7 +24,7 @@ func main() {
 	n := flag.Int("n", 1000000, "number of goroutines")
 	shape := flag.String("shape", "mixed", strings.Join(cores.Shapes, ", ")+" or all of them: all")
 	out := flag.String("o", "", "directory for exe and core, SHAPE-N in it for all shapes")
-	goCmd := flag.String("go", "", "go command that builds the program")
+	goCmd := flag.String("go", "", "version that builds the program, such as go1.22.12, or the path of a go command")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

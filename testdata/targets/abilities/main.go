@@ -3,14 +3,17 @@
 //
 // The comment of a function says it: "func:" of the whole function, "after:"
 // and "before:" of what it can do behind and in front of its call of park. The
-// sets are own, called, later, spawned and std, as package code has them; one
-// that is not named is empty. "dynamic call" and "exit" are compared only where
-// they are named.
+// sets are own, called, later and spawned, as package code has them; one that is
+// not named is empty. "exit" is compared only where it is named, "dynamic call"
+// only in the function's own set. "held:" are the locks that the function may
+// hold in its call of park.
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"sync"
 	"time"
@@ -42,6 +45,7 @@ func sendsAfter(c chan int) {
 // func: own=close,recv
 // after:
 // before: own=close,recv
+// held:
 //
 //go:noinline
 func closesBefore(c chan int) int {
@@ -78,6 +82,7 @@ func branches(c chan int, n int) {
 
 // after: own=unlock
 // before: own=lock
+// held: lock
 //
 //go:noinline
 func locks(m *sync.Mutex) {
@@ -88,6 +93,7 @@ func locks(m *sync.Mutex) {
 
 // after: own=runlock,lock,unlock
 // before: own=rlock
+// held: rlock
 //
 //go:noinline
 func readLocks(m *sync.RWMutex) {
@@ -100,6 +106,7 @@ func readLocks(m *sync.RWMutex) {
 
 // after: called=unlock
 // before: own=lock
+// held: lock
 //
 //go:noinline
 func defersUnlock(m *sync.Mutex) {
@@ -402,6 +409,142 @@ func prints() {
 	fmt.Fprintln(io.Discard, turn)
 }
 
+// func: own=lock called=unlock
+//
+//go:noinline
+func onlyDefers(m *sync.Mutex) {
+	m.Lock()
+	defer m.Unlock()
+	turn++
+}
+
+// func: called=dynamic call
+//
+//go:noinline
+func defersValue(f func()) {
+	defer f()
+	turn++
+}
+
+// after: own=cancel
+//
+//go:noinline
+func cancels(parent context.Context) {
+	ctx, cancel := context.WithCancel(parent)
+	park()
+	keepContext = ctx
+	cancel()
+}
+
+// after: called=cancel
+//
+//go:noinline
+func defersCancel(parent context.Context) context.Context {
+	ctx, cancel := context.WithTimeout(parent, time.Hour)
+	defer cancel()
+	park()
+	return ctx
+}
+
+//go:noinline
+func panicsLocked(m *sync.Mutex, c chan int) {
+	m.Lock()
+	defer m.Unlock()
+	if turn > 3 {
+		panic("x")
+	}
+	<-c
+}
+
+var keepContext context.Context
+
+// held:
+//
+//go:noinline
+func unlocksFirst(m, n *sync.Mutex) {
+	m.Lock()
+	turn++
+	m.Unlock()
+	park()
+	n.Lock()
+	turn++
+	n.Unlock()
+}
+
+// held: lock
+//
+//go:noinline
+func locksTwo(m, n *sync.Mutex) {
+	m.Lock()
+	n.Lock()
+	turn++
+	n.Unlock()
+	park()
+	m.Unlock()
+}
+
+// held: lock
+//
+//go:noinline
+func locksInLoop(m *sync.Mutex, c chan int) {
+	for v := range c {
+		m.Lock()
+		if v > 3 {
+			m.Unlock()
+			continue
+		}
+		park()
+		m.Unlock()
+	}
+}
+
+// held:
+//
+//go:noinline
+func parksInLoop(m *sync.Mutex, n int) {
+	for i := 0; i < n; i++ {
+		m.Lock()
+		turn++
+		m.Unlock()
+		park()
+	}
+}
+
+// held: lock
+//
+//go:noinline
+func locksSometimes(m *sync.Mutex, n int) {
+	if n > 3 {
+		m.Lock()
+	}
+	park()
+	if n > 3 {
+		m.Unlock()
+	}
+}
+
+// held: rlock
+//
+//go:noinline
+func readsThenWrites(m *sync.RWMutex) {
+	m.Lock()
+	turn++
+	m.Unlock()
+	m.RLock()
+	park()
+	m.RUnlock()
+}
+
+// func:
+//
+//go:noinline
+func appends(l *log.Logger) { l.SetOutput(io.Discard) }
+
+// func: called=poll close
+//
+//go:noinline
+func closesFile(f *os.File) { f.Close() }
+
 type server struct {
 	mu sync.RWMutex
 	c  chan int
@@ -410,6 +553,7 @@ type server struct {
 
 // after: own=lock,unlock called=runlock,done
 // before: own=rlock
+// held: rlock
 //
 //go:noinline
 func (s *server) serve() {
@@ -458,5 +602,18 @@ func main() {
 	exits(c)
 	panics(c)
 	prints()
+	onlyDefers(&mu)
+	defersValue(park)
+	unlocksFirst(&mu, &other)
+	locksTwo(&mu, &other)
+	locksInLoop(&mu, c)
+	parksInLoop(&mu, turn)
+	locksSometimes(&mu, turn)
+	readsThenWrites(&rw)
+	panicsLocked(&mu, c)
+	cancels(context.Background())
+	defersCancel(context.Background())
+	appends(log.Default())
+	closesFile(os.Stdin)
 	new(server).serve()
 }

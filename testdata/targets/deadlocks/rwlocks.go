@@ -84,8 +84,8 @@ func rwUpgrade(s *scene.Scene) {
 	s.Cycle("self")
 }
 
-// rwUpgradeTwo: two readers both want to become writers. The first waits for
-// the second to stop reading, the second for the first to stop writing.
+// rwUpgradeTwo: two readers both want to become writers. The first waits for all
+// readers, itself included, the second for the first to stop writing.
 func rwUpgradeTwo(s *scene.Scene) {
 	st := &store{pods: map[string]int{}}
 	meet, second := scene.Barrier(2), scene.Barrier(2)
@@ -104,7 +104,7 @@ func rwUpgradeTwo(s *scene.Scene) {
 	})
 	s.Blocked("first")
 	second()
-	s.Cycle("first|second", "second|first")
+	s.Cycle("first")
 }
 
 func rwAndMutex(s *scene.Scene) {

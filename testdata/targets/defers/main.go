@@ -220,7 +220,7 @@ func interfaces(t *things) {
 	defer l.Unlock()
 	defer t.finish(3, t.c)
 	defer (*things).end(t)
-	is("interfaces", call("end", t), call("finish", t), call("dynamic"))
+	is("interfaces", call("end", t), call("finish", t), call("unlock", &t.a))
 	<-never
 }
 

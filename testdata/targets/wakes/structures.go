@@ -264,7 +264,8 @@ func priorityQueue() {
 	}
 }
 
-// eventLoop runs functions in one goroutine, some of them later.
+// eventLoop runs functions in one goroutine, some of them later: who waits for
+// such a function is woken by a goroutine that knows nothing of it until then.
 func eventLoop() {
 	tasks := make(chan func(), 8)
 	go func() {
@@ -272,16 +273,12 @@ func eventLoop() {
 			f()
 		}
 	}()
-	for i := 0; i < 3; i++ {
-		go func() {
-			for {
-				done := make(chan bool)
-				time.AfterFunc(3*time.Millisecond, func() {
-					tasks <- func() { done <- true }
-				})
-				<-done
-			}
-		}()
+	for {
+		done := make(chan bool)
+		time.AfterFunc(3*time.Millisecond, func() {
+			tasks <- func() { done <- true }
+		})
+		<-done
 	}
 }
 

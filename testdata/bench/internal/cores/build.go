@@ -2,6 +2,7 @@ package cores
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -53,13 +54,16 @@ func newBuild(ctx context.Context, s Spec) (*build, error) {
 	}
 	b := &build{spec: s}
 	b.program(root)
-	out, err := b.command(ctx, "env", "GOVERSION", "GOARCH").Output()
+	cmd := b.command(ctx, "env", "GOVERSION", "GOARCH")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
 	if err != nil {
-		return nil, fmt.Errorf("%s env: %w", s.Go, err)
+		return nil, fmt.Errorf("ask %s for its version: %w: %s", cmp.Or(s.Go, "go"), err, bytes.TrimSpace(stderr.Bytes()))
 	}
 	lines := strings.Fields(string(out))
 	if len(lines) != 2 {
-		return nil, fmt.Errorf("%s env: %q", s.Go, out)
+		return nil, fmt.Errorf("ask %s for its version: it says %q", cmp.Or(s.Go, "go"), out)
 	}
 	b.version = lines[0]
 	sources, err := b.digest()
@@ -81,9 +85,20 @@ func Root(ctx context.Context) (string, error) {
 
 // command is a run of the spec's go command in the program's module.
 func (b *build) command(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, b.spec.Go, args...)
+	path, env := b.spec.Go, []string{"GOWORK=off", "CGO_ENABLED=0"}
+	switch {
+	case path == "":
+		path = "go"
+	case strings.ContainsRune(path, filepath.Separator):
+		// Before Go 1.21 there was no GOTOOLCHAIN, and a module's index of a
+		// newer version is not understood.
+		env = append(env, "GOTOOLCHAIN=local", "GOFLAGS=", "GODEBUG=goindex=0", "GOROOT=")
+	default:
+		path, env = "go", append(env, "GOTOOLCHAIN="+path)
+	}
+	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Dir = b.module
-	cmd.Env = append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0")
+	cmd.Env = append(os.Environ(), env...)
 	return cmd
 }
 

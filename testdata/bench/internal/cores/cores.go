@@ -24,7 +24,9 @@ const Server = "server"
 type Spec struct {
 	N     int    // goroutines
 	Shape string // one of Shapes, or Server
-	// Go is the go command that builds the program; "" is the one in PATH.
+	// Go is what builds the program: a version from Go 1.21 on, such as
+	// "go1.22.12", or the path of a go command of any version; "" is the go
+	// command in PATH as it is set up.
 	Go string
 }
 
@@ -44,9 +46,6 @@ const keep = 4 * 24 * time.Hour
 // is not there. An entry is found by what went into it: the sources of the
 // program, the Go version, the size and the shape.
 func Make(ctx context.Context, s Spec) (Core, error) {
-	if s.Go == "" {
-		s.Go = "go"
-	}
 	b, err := newBuild(ctx, s)
 	if err != nil {
 		return Core{}, err

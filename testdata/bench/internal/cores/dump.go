@@ -25,7 +25,7 @@ const perGoroutine = 4 << 10
 // its core there.
 func (b *build) dump(ctx context.Context, dir, exe string) error {
 	n := b.spec.N
-	if err := canDump(); err != nil {
+	if err := CanDump(); err != nil {
 		return err
 	}
 	if have, err := available(); err == nil && have < uint64(n)*perGoroutine {
@@ -61,9 +61,9 @@ func (b *build) dump(ctx context.Context, dir, exe string) error {
 	return named(dir, cmd.Process.Pid)
 }
 
-// canDump reports what keeps the kernel from dumping core into a program's
+// CanDump reports what keeps the kernel from dumping core into a program's
 // working directory.
-func canDump() error {
+func CanDump() error {
 	const file = "/proc/sys/kernel/core_pattern"
 	pattern, err := os.ReadFile(file)
 	if err != nil {

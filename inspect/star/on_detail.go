@@ -1,0 +1,55 @@
+package star
+
+import (
+	"strings"
+
+	"rtdbg/inspect/wait"
+)
+
+// onDetail says what else is known of what is waited on: the state of a lock,
+// the ends of a connection, what a channel belongs to; "" for nothing.
+func (in *Interp) onDetail(w *wait.On) string {
+	var parts []string
+	if w.Context != nil {
+		parts = append(parts, in.contextPhrase(w.Context))
+	}
+	if len(w.Signals) > 0 {
+		parts = append(parts, "signals "+strings.Join(w.Signals, " "))
+	}
+	if s := w.Socket; s != nil && s.Net != "" {
+		parts = append(parts, socketPhrase(s))
+	}
+	if w.Lock != nil {
+		parts = append(parts, w.Lock.String())
+	}
+	return strings.Join(parts, "; ")
+}
+
+// socketPhrase names the ends of a connection, or a file.
+func socketPhrase(s *wait.Socket) string {
+	text := s.Net
+	for _, part := range [...]struct{ before, text string }{{" ", s.Local}, {" → ", s.Remote}, {" ", s.Name}} {
+		if part.text != "" {
+			text += part.before + part.text
+		}
+	}
+	return text
+}
+
+// appendOnDetail appends the members of w that few have. They are small, and
+// encoded by encoding/json.
+func appendOnDetail(b []byte, w *wait.On) []byte {
+	if w.Context != nil {
+		b = appendMarshalled(append(b, `,"context":`...), w.Context)
+	}
+	if len(w.Signals) > 0 {
+		b = appendMarshalled(append(b, `,"signals":`...), w.Signals)
+	}
+	if w.Socket != nil {
+		b = appendMarshalled(append(b, `,"socket":`...), w.Socket)
+	}
+	if w.Lock != nil {
+		b = appendMarshalled(append(b, `,"lock":`...), w.Lock)
+	}
+	return b
+}

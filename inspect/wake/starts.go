@@ -1,0 +1,82 @@
+package wake
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"rtdbg/inspect/code"
+	"rtdbg/inspect/mem"
+	"rtdbg/inspect/wait"
+)
+
+// Start is a function that a timer will start in a goroutine of its own
+// (time.AfterFunc, and through it the deadlines of contexts).
+type Start struct {
+	// Timer is the address of the runtime's timer, WhenNS the nanotime at
+	// which it fires, Fn the function value.
+	Timer  mem.Addr
+	WhenNS int64
+	Fn     mem.Addr
+	// Entry is the function's address and Func its name.
+	Entry mem.Addr
+	Func  string
+}
+
+// indexStarts notes which nodes the functions are that timers will start.
+func (a *Analyzer) indexStarts() {
+	a.startsAt = make(map[uint32][]int)
+	for i := range a.starts {
+		if n, ok := a.nodeOf(a.starts[i].Fn); ok {
+			a.startsAt[n] = append(a.startsAt[n], i)
+		}
+	}
+}
+
+// started is a timer that will start code that can act on an object.
+type started struct {
+	*Start
+	chain []int32
+}
+
+// maxStarts is how many timers are named for one object.
+const maxStarts = 4
+
+// startsFor are the timers that start code that can act on object n for those
+// who want op of it, the first to fire first.
+func (a *Analyzer) startsFor(n int, op wait.Op) []started {
+	if len(a.startsAt) == 0 {
+		return nil
+	}
+	var list []started
+	ops := opsFor(a.objects[n].kind, op)
+	routes := a.paths(n, nil)
+	for i, p := range routes {
+		for _, s := range a.startsAt[p.node] {
+			st := &a.starts[s]
+			if a.code != nil && a.code.Func(st.Entry).Any()&(ops|code.Dynamic) == 0 {
+				continue
+			}
+			list = append(list, started{st, chain(routes, int32(i))})
+		}
+	}
+	slices.SortStableFunc(list, func(x, y started) int { return cmp.Compare(x.WhenNS, y.WhenNS) })
+	return list[:min(len(list), maxStarts)]
+}
+
+// startWaker describes such a timer as a waker.
+func (a *Analyzer) startWaker(s *started, n int) Waker {
+	o := &a.objects[n]
+	w := Waker{By: Timer, How: "fire", Object: &o.addr, Certainty: Possible}
+	if a.nowKnown {
+		in := s.WhenNS - a.nowNS
+		w.InNS = &in
+	}
+	what := fmt.Sprintf("timer %v starts %s at nanotime %d", s.Timer, s.Func, s.WhenNS)
+	leads := fmt.Sprintf("which refers to %s %v", o.kind, o.addr)
+	if len(s.chain) > 0 {
+		leads = fmt.Sprintf("which leads to %s %v: %s", o.kind, o.addr, a.chainWords(s.chain, n))
+	}
+	w.Evidence = []string{what + ", " + leads}
+	return w
+}
