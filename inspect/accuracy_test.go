@@ -34,13 +34,15 @@ var (
 const coresOfTrace = 4
 
 // The least that must hold, in percent of the wakes, and the most entries that
-// an answer names in the median.
+// an answer names in the median. Of the wakes by goroutines alone, which are
+// half of all, a little less is asked: see docs/ACCURACY.md for what is missed.
 const (
-	leastNamed     = 99
-	leastFirstTwo  = 85
-	mostEntries    = 3
-	mostDisagree   = 1 // percent of the goroutines of a core
-	fewestOfAWaker = 100
+	leastNamed       = 99
+	leastNamedOfGos  = 98
+	leastFirstTwo    = 85
+	mostEntries      = 3
+	mostDisagree     = 1 // percent of the goroutines of a core
+	fewestGoroutines = 500
 )
 
 // Who in fact woke a goroutine, by the execution trace, is among those that
@@ -84,20 +86,24 @@ func checkWakes(t *testing.T, spec target.Spec) {
 			t.Errorf("%s, in %s", wrong, f.report())
 		}
 	}
-	sound := total.of(existing)
-	if sound.wakes < fewestOfAWaker {
-		t.Errorf("only %d wakes by goroutines", sound.wakes)
+	if n := total.of(existing).wakes; n < fewestGoroutines {
+		t.Errorf("only %d wakes by goroutines", n)
 	}
-	for name, f := range map[string]figures{"all": total.all(), "by goroutines": sound} {
-		if f.percent(f.named) < leastNamed {
-			t.Errorf("%s: the waker is named in %.1f %% of %d wakes, want %d %%", name, f.percent(f.named), f.wakes, leastNamed)
-		}
-		if f.percent(f.firstTwo) < leastFirstTwo {
-			t.Errorf("%s: the waker is first or second in %.1f %% of %d wakes, want %d %%", name, f.percent(f.firstTwo), f.wakes, leastFirstTwo)
-		}
-		if f.median() > mostEntries {
-			t.Errorf("%s: %d entries in the median, want at most %d", name, f.median(), mostEntries)
-		}
+	suffices(t, "all wakes", total.all(), leastNamed)
+	suffices(t, "wakes by goroutines", total.of(existing), leastNamedOfGos)
+}
+
+// suffices checks figures, of which named percent are to be named.
+func suffices(t *testing.T, of string, f figures, named float64) {
+	t.Helper()
+	if f.percent(f.named) < named {
+		t.Errorf("the waker is named in %.1f %% of %d %s, want %v %%", f.percent(f.named), f.wakes, of, named)
+	}
+	if f.percent(f.firstTwo) < leastFirstTwo {
+		t.Errorf("the waker is first or second in %.1f %% of %d %s, want %d %%", f.percent(f.firstTwo), f.wakes, of, leastFirstTwo)
+	}
+	if f.median() > mostEntries {
+		t.Errorf("%d entries in the median of %s, want at most %d", f.median(), of, mostEntries)
 	}
 }
 

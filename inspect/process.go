@@ -158,6 +158,13 @@ func (p *Process) delve(ctx context.Context) (*delve.Session, error) {
 	return s, nil
 }
 
+// PrepareEval loads what Eval needs, so that the first expression does not wait
+// for it: the executable's debug information, which takes a second for 20 MB.
+func (p *Process) PrepareEval(ctx context.Context) error {
+	_, err := p.delve(ctx)
+	return err
+}
+
 // Eval evaluates an expression as Delve does, in frame number frame of
 // goroutine goid; goid 0 stands for the current one.
 func (p *Process) Eval(ctx context.Context, expr string, goid int64, frame int) (*delve.Value, error) {

@@ -46,8 +46,14 @@ func (p *Process) stories(ctx context.Context, d *Diagnosis) error {
 		return err
 	}
 	in := w.input(len(p.gs))
+	member := make(map[int32]bool)
 	if d.Stuck > 0 {
 		sets := graph.Deadlocks(in)
+		for i := range sets {
+			for _, g := range sets[i].Goroutines {
+				member[g] = true
+			}
+		}
 		d.MoreDeadlocks = max(len(sets)-MaxStories, 0)
 		for i := range sets[:min(len(sets), MaxStories)] {
 			d.Deadlocks = append(d.Deadlocks, p.newDeadlock(w, &sets[i]))
@@ -59,7 +65,7 @@ func (p *Process) stories(ctx context.Context, d *Diagnosis) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if !w.telling(&r) {
+		if member[r.Goroutine] || !w.telling(&r) {
 			continue
 		}
 		if at := d.groupOf[r.Goroutine]; at >= 0 {

@@ -11,7 +11,7 @@ func (p *Process) waitInput() wait.Input {
 	now := p.Now()
 	return wait.Input{
 		RT: p.RT, Stacks: tracer{p}, FuncName: p.funcValueName, NowNS: now.NS, NowKnown: now.Known,
-		Symbol: p.symbol, Objects: p.frameObjects,
+		Symbol: p.symbol, Objects: p.frameObjects, Args: p.frameArgs,
 	}
 }
 
@@ -21,4 +21,10 @@ func (p *Process) frameObjects(t stack.Trace, frame int, visit func(mem.Range)) 
 		// What could be read has been visited; the rest is not found.
 		_ = u.FrameObjects(t, frame, visit)
 	})
+}
+
+// frameArgs prints the arguments of a frame as the runtime's tracebacks do.
+func (p *Process) frameArgs(t stack.Trace, f *stack.Frame) (args string) {
+	p.unwinder(func(u *stack.Unwinder) { args = u.Args(t, f) })
+	return args
 }

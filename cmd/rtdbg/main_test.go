@@ -109,7 +109,7 @@ func wrongQuestions(t *testing.T, exe, core string) []wrong {
 		{[]string{"core", exe, core, "--nonsense"}, 2, "unknown flag: --nonsense"},
 		{[]string{"core", exe, core, "-x"}, 2, "unknown shorthand flag"},
 		{[]string{"core", exe, core, "-o", "yaml"}, 2, `no output format "yaml": there are text, json`},
-		{[]string{"core", exe, core, "why", "-o", "dot"}, 2, `no output format "dot": there are text, json`},
+		{[]string{"core", exe, core, "why", "-o", "xml"}, 2, `no output format "xml": there are text, json`},
 		{[]string{"core", exe, core, "dump", "-o", "json"}, 2, "dump has no json form"},
 		{[]string{"core", exe, core, "dump", "loud"}, 1, `level must be "all" or "system", not "loud"`},
 		{[]string{"core", exe, core, "-e"}, 2, "flag needs an argument"},

@@ -69,7 +69,7 @@ func (p *Program) describe(n *fn) Closure {
 
 // captures fills in the captured words, and for a wrapper what it calls.
 func (p *Program) captures(n *fn, c *Closure) {
-	p.machine.walk(p.code(n.Func), n.Entry, func(in *inst, regs *registers) bool {
+	p.machine.walkWith(make(map[int64]value), p.code(n.Func), n.Entry, func(in *inst, regs *registers) bool {
 		for _, v := range regs {
 			if v.kind == captured && v.n > 0 && v.n%8 == 0 {
 				c.Words = max(c.Words, min(int(v.n/8), maxWords))

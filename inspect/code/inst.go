@@ -161,12 +161,21 @@ func (r *registers) apply(in *inst) {
 // where visit returns false or, returning false itself, where an instruction
 // cannot be decoded.
 func (m *machine) walk(code []byte, base mem.Addr, visit func(in *inst, regs *registers) bool) bool {
+	return m.walkWith(nil, code, base, visit)
+}
+
+// walkWith is walk that also follows values through the words of the frame, if
+// words is not nil.
+func (m *machine) walkWith(words map[int64]value, code []byte, base mem.Addr, visit func(in *inst, regs *registers) bool) bool {
 	var in inst
 	var regs registers
 	regs[m.context] = value{kind: closure}
 	for off := 0; off < len(code); {
 		if !m.decode(code, off, base, &regs, &in) {
 			return false
+		}
+		if words != nil {
+			in.throughFrame(words)
 		}
 		if !visit(&in, &regs) {
 			return true
@@ -175,4 +184,21 @@ func (m *machine) walk(code []byte, base mem.Addr, visit func(in *inst, regs *re
 		regs.apply(&in)
 	}
 	return true
+}
+
+// throughFrame notes what the instruction stores into the frame, and replaces
+// what it loads from there by what is known of that.
+func (in *inst) throughFrame(words map[int64]value) {
+	for _, s := range in.stores {
+		if s.ok {
+			words[s.off] = s.value
+		}
+	}
+	for i := range in.sets {
+		if s := &in.sets[i]; s.kind == slot {
+			if v, ok := words[s.n]; ok && v.kind != unknown {
+				s.value = v
+			}
+		}
+	}
 }

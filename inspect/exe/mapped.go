@@ -21,6 +21,8 @@ type Mapped struct {
 	ModTime time.Time
 	// BirthTime is the time of the file's creation, zero if not known.
 	BirthTime time.Time
+
+	file *os.File
 }
 
 // Map maps the regular file at path. Its errors name the path.
@@ -40,9 +42,19 @@ func Map(path string) (*Mapped, error) {
 	if err != nil {
 		return nil, pathError(path, err)
 	}
-	defer f.Close()
+	m, err := mapFile(path, f)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return m, nil
+}
+
+// mapFile maps f, which was opened by path. It keeps f.
+func mapFile(path string, f *os.File) (*Mapped, error) {
 	// Once more, of what was really opened.
-	if info, err = f.Stat(); err != nil {
+	info, err := f.Stat()
+	if err != nil {
 		return nil, pathError(path, err)
 	}
 	if info.Size() == 0 {
@@ -55,7 +67,7 @@ func Map(path string) (*Mapped, error) {
 	if err != nil {
 		return nil, fmt.Errorf("map %s (%d bytes): %w", path, info.Size(), err)
 	}
-	return &Mapped{Path: path, Bytes: b, ModTime: info.ModTime(), BirthTime: birthTime(f)}, nil
+	return &Mapped{Path: path, Bytes: b, ModTime: info.ModTime(), BirthTime: birthTime(f), file: f}, nil
 }
 
 // pathError shortens the messages of os: "open", "stat" and the like say
@@ -68,6 +80,10 @@ func pathError(path string, err error) error {
 	return fmt.Errorf("%s: %w", path, err)
 }
 
+// ReadAt reads from the file as io.ReaderAt does: what is in Bytes, without a
+// page of it becoming resident.
+func (m *Mapped) ReadAt(b []byte, off int64) (int, error) { return m.file.ReadAt(b, off) }
+
 // Close unmaps the file. Slices of Bytes must not be used any more.
 func (m *Mapped) Close() error {
 	b := m.Bytes
@@ -75,5 +91,5 @@ func (m *Mapped) Close() error {
 	if b == nil {
 		return nil
 	}
-	return unix.Munmap(b)
+	return errors.Join(unix.Munmap(b), m.file.Close())
 }

@@ -79,35 +79,60 @@ type Heap struct {
 	spans []span // in use, in ascending order of Start
 	// lo and hi bound all spans.
 	lo, hi mem.Addr
-	// pages leads from an address to its span without a search: for each
-	// arena that has spans, the span of each page, counted from 1.
-	pages map[mem.Addr][]uint32
+	// arenas leads from an address to its span without a search: for each
+	// arena from the one of lo on the span of each page, counted from 1, nil
+	// for an arena without spans. far has those of a heap that is too
+	// scattered for that.
+	arenas [][]uint32
+	far    map[mem.Addr][]uint32
 	// first is the number of the first slot of each span when the slots of
 	// all are counted through: see Set.
 	firstOnce sync.Once
 	first     []uint64
 }
 
-// arenaSize is the size of the pieces in which pages is kept, in bytes.
+// arenaSize is the size of the pieces in which arenas is kept, in bytes.
 const arenaSize = 64 << 20
 
-// index fills in pages, lo and hi.
+// maxArenas is how many arenas are indexed without a map: 4 TB of addresses.
+const maxArenas = 1 << 16
+
+// index fills in arenas or far, lo and hi.
 func (h *Heap) index() {
-	h.pages = make(map[mem.Addr][]uint32)
+	for i := range h.spans {
+		if i == 0 {
+			h.lo = h.spans[i].Start
+		}
+		h.hi = max(h.hi, h.spans[i].Limit)
+	}
+	if n := (h.hi-1)/arenaSize - h.lo/arenaSize + 1; len(h.spans) > 0 && n <= maxArenas {
+		h.arenas = make([][]uint32, n)
+	}
+	h.far = make(map[mem.Addr][]uint32)
 	for i := range h.spans {
 		s := &h.spans[i]
-		if i == 0 {
-			h.lo = s.Start
-		}
-		h.hi = max(h.hi, s.Limit)
 		for a := s.Start; a < s.Limit; a += pageSize {
-			arena := a / arenaSize
-			if h.pages[arena] == nil {
-				h.pages[arena] = make([]uint32, arenaSize/pageSize)
+			pages := h.pages(a)
+			if pages == nil {
+				pages = make([]uint32, arenaSize/pageSize)
+				if h.arenas != nil {
+					h.arenas[a/arenaSize-h.lo/arenaSize] = pages
+				} else {
+					h.far[a/arenaSize] = pages
+				}
 			}
-			h.pages[arena][a%arenaSize/pageSize] = uint32(i + 1)
+			pages[a%arenaSize/pageSize] = uint32(i + 1)
 		}
 	}
+}
+
+// pages returns the spans of the pages of the arena around a, nil if it has
+// none. a must lie between lo and hi.
+func (h *Heap) pages(a mem.Addr) []uint32 {
+	if h.arenas == nil {
+		return h.far[a/arenaSize]
+	}
+	return h.arenas[a/arenaSize-h.lo/arenaSize]
 }
 
 // find returns the index of the span in use that holds a, -1 if none does.
@@ -115,7 +140,7 @@ func (h *Heap) find(a mem.Addr) int {
 	if a < h.lo || a >= h.hi {
 		return -1
 	}
-	pages := h.pages[a/arenaSize]
+	pages := h.pages(a)
 	if pages == nil {
 		return -1
 	}

@@ -11,6 +11,9 @@ type span struct {
 	// data is the span's bytes, nil when the target maps the span but the
 	// source lacks its bytes.
 	data []byte
+	// src is the first byte of the file that data lies in, at offset off.
+	src *byte
+	off uint64
 }
 
 // spans are pieces of address space in ascending order, without overlap.
@@ -152,6 +155,7 @@ func joinPieces(pieces []piece) []span {
 		if last.src != nil {
 			end := last.off + uint64(last.end-last.start)
 			s.data = last.src[last.off:end:end]
+			s.src, s.off = &last.src[0], last.off
 		}
 		list = append(list, s)
 	}

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -43,8 +44,7 @@ type console struct {
 	scripts []*star.Script
 	editor  editor
 	history *history
-	// goroutines is how many are alive.
-	goroutines int
+	goroutines *population
 	// interrupts receives Ctrl-C while an expression runs, and on a plain
 	// terminal also at the prompt.
 	interrupts chan os.Signal
@@ -71,11 +71,11 @@ func Interact(ctx context.Context, p *inspect.Process, r Request, t Terminal) er
 	c := &console{session: newSession(p, r), p: p, term: t, scripts: scripts, interrupts: make(chan os.Signal, 1), target: free()}
 	signal.Notify(c.interrupts, os.Interrupt)
 	defer signal.Stop(c.interrupts)
-	count, err := p.Count(ctx)
-	if err != nil {
+	ctx, leave := context.WithCancel(ctx)
+	defer leave()
+	if c.goroutines, err = count(ctx, p); err != nil {
 		return err
 	}
-	c.goroutines = count.Alive()
 	c.open(ctx)
 	defer c.history.close()
 
@@ -85,16 +85,20 @@ func Interact(ctx context.Context, p *inspect.Process, r Request, t Terminal) er
 	go func() { done <- c.loop(ctx) }()
 	select {
 	case err = <-done:
+		leave()
 	case <-ctx.Done():
 		err = ctx.Err()
-		c.end()
 	}
+	c.end()
 	return errors.Join(err, c.editor.close())
 }
 
 // end waits until nothing reads the target, and sees to it that nothing will:
 // the caller is about to let it go.
-func (c *console) end() { <-c.target }
+func (c *console) end() {
+	<-c.target
+	<-c.goroutines.done
+}
 
 // open prepares the history and the line editor.
 func (c *console) open(ctx context.Context) {
@@ -114,10 +118,19 @@ func (c *console) open(ctx context.Context) {
 	c.editor = newLineEditor(earlier, completion{c}.complete)
 }
 
+// idle is how long a prompt waits before what expressions need is loaded.
+const idle = 300 * time.Millisecond
+
 // loop reads and answers line after line.
 func (c *console) loop(ctx context.Context) error {
+	prepare := sync.OnceFunc(func() {
+		// Who asks for an expression is told what went wrong.
+		_ = c.p.PrepareEval(ctx)
+	})
 	for {
+		think := time.AfterFunc(idle, prepare)
 		line, err := c.editor.prompt(c.prompt())
+		think.Stop()
 		switch {
 		case errors.Is(err, errInterrupted):
 			continue
@@ -135,7 +148,7 @@ func (c *console) loop(ctx context.Context) error {
 
 // prompt names the target and counts its goroutines.
 func (c *console) prompt() string {
-	return fmt.Sprintf("%s (%d goroutines)> ", c.term.Target, c.goroutines)
+	return fmt.Sprintf("%s (%v)> ", c.term.Target, c.goroutines)
 }
 
 func (c *console) remember(line string) {

@@ -31,7 +31,11 @@ func newConsole(t *testing.T, out *strings.Builder) (*console, []int64) {
 		t.Fatal(err)
 	}
 	s := newSession(p, Request{Format: render.Formats()[0], Out: out})
-	return &console{session: s, p: p, scripts: scripts, term: Terminal{Err: out}, interrupts: make(chan os.Signal, 1), target: free()}, c.Vars.Ints(t, "worker.goids")
+	n, err := count(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &console{goroutines: n, session: s, p: p, scripts: scripts, term: Terminal{Err: out}, interrupts: make(chan os.Signal, 1), target: free()}, c.Vars.Ints(t, "worker.goids")
 }
 
 func TestCompletion(t *testing.T) {

@@ -24,10 +24,10 @@ func (r *Runtime) ReadG(a mem.Addr) (G, error) {
 	return g, nil
 }
 
-// readG reads the descriptor at a into g, but for g.GRare, and into rare. buf,
-// of gSize bytes, is used where the memory has to be copied; it may be nil.
-func (r *Runtime) readG(a mem.Addr, g *G, rare *GRare, buf []byte) error {
-	b, err := r.gBytes(a, buf)
+// readG reads the descriptor at a into g, but for g.GRare, and into rare. ahead
+// is for one of many, in order of addresses; it may be nil.
+func (r *Runtime) readG(a mem.Addr, g *G, rare *GRare, ahead *mem.Ahead) error {
+	b, err := r.gBytes(a, ahead)
 	if err != nil {
 		return fmt.Errorf("%s at %v: %w", r.plans.g.Name(), a, err)
 	}
@@ -39,19 +39,20 @@ func (r *Runtime) readG(a mem.Addr, g *G, rare *GRare, buf []byte) error {
 }
 
 // gBytes returns the bytes of the descriptor at a as far as they are needed.
-func (r *Runtime) gBytes(a mem.Addr, buf []byte) ([]byte, error) {
+func (r *Runtime) gBytes(a mem.Addr, ahead *mem.Ahead) ([]byte, error) {
 	if a == 0 {
 		return nil, &mem.Fault{Addr: a, Len: r.gSize, Err: mem.ErrUnmapped}
+	}
+	if b := ahead.Bytes(a, r.gSize); len(b) >= r.gSize {
+		return b, nil
 	}
 	if r.direct != nil {
 		if b := r.direct.Direct(a); len(b) >= r.gSize {
 			return b, nil
 		}
 	}
-	if buf == nil {
-		buf = make([]byte, r.gSize)
-	}
-	return buf, r.Mem.ReadAt(buf, a)
+	b := make([]byte, r.gSize)
+	return b, r.Mem.ReadAt(b, a)
 }
 
 // maxGs bounds runtime.allgs: more goroutines than any address space holds
@@ -105,12 +106,12 @@ func (r *Runtime) readAll(ctx context.Context, all pointers, gs []G) ([]unread, 
 	phase := progress.Begin(ctx, "goroutines", len(gs))
 	defer phase.End()
 	err := InBatches(ctx, len(gs), batch, func(_ int, next func() (from, to int)) {
-		shared, buf := rares{none: r.noRare}, make([]byte, r.gSize)
+		shared, ahead := rares{none: r.noRare}, mem.NewAhead(r.Mem)
 		for from, to := next(); from < to; from, to = next() {
 			for i := from; i < to; i++ {
 				n := Nth(order, i)
 				var rare GRare
-				if err := r.readG(all.at(n), &gs[n], &rare, buf); err != nil {
+				if err := r.readG(all.at(n), &gs[n], &rare, ahead); err != nil {
 					mu.Lock()
 					bad = append(bad, unread{n, err})
 					mu.Unlock()

@@ -55,11 +55,12 @@ func (r *Runtime) Count(ctx context.Context) (Counts, error) {
 	defer phase.End()
 	var mu sync.Mutex
 	total := Counts{By: make(map[Status]int)}
+	order := InOrder(all.len(), func(i int) uint64 { return uint64(all.at(i)) })
 	err = InBatches(ctx, all.len(), batch, func(_ int, next func() (from, to int)) {
-		var count statusCounter
+		count := statusCounter{ahead: mem.NewAhead(r.Mem)}
 		for from, to := next(); from < to; from, to = next() {
 			for i := from; i < to; i++ {
-				count.add(r, all.at(i)+off)
+				count.add(r, all.at(Nth(order, i))+off)
 			}
 			phase.Add(to - from)
 		}
@@ -73,16 +74,14 @@ func (r *Runtime) Count(ctx context.Context) (Counts, error) {
 // statusCounter counts goroutines by the number of their status; the last are
 // those with a number that no version has.
 type statusCounter struct {
+	ahead      *mem.Ahead
 	by         [64]int
 	unreadable int
 }
 
 // add counts the goroutine whose status lies at a.
 func (c *statusCounter) add(r *Runtime, a mem.Addr) {
-	var b []byte
-	if r.direct != nil {
-		b = r.direct.Direct(a)
-	}
+	b := c.ahead.Bytes(a, 4)
 	if len(b) < 4 {
 		b = make([]byte, 4)
 		if err := r.Mem.ReadAt(b, a); err != nil {
@@ -101,4 +100,17 @@ func (c *statusCounter) addTo(r *Runtime, total *Counts) {
 			total.By[r.status(uint32(number))] += n
 		}
 	}
+}
+
+// Descriptors returns the length of runtime.allgs: the number of goroutines
+// that there were at a time at the most.
+func (r *Runtime) Descriptors() (int, error) {
+	s, err := r.readSliceAt(r.Globals.AllGs)
+	if err != nil {
+		return 0, fmt.Errorf("runtime.allgs: %w", err)
+	}
+	if s.Len > s.Cap || s.Len > maxGs {
+		return 0, fmt.Errorf("runtime.allgs: corrupt slice: length %d, capacity %d", s.Len, s.Cap)
+	}
+	return int(s.Len), nil
 }

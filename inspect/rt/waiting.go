@@ -126,3 +126,17 @@ func (r *Runtime) eachInQueue(s *Sudog, visit func(sema mem.Addr, s *Sudog)) err
 	}
 	return nil
 }
+
+// SyscallTick returns m.syscalltick, the number of the system call that the
+// thread made last on its P; ok is false where the field is not known.
+func (r *Runtime) SyscallTick(m *M) (tick uint32, ok bool) {
+	off, size, err := r.Layout.Offset("runtime.m", "syscalltick")
+	if err != nil || size != 4 {
+		return 0, false
+	}
+	b, err := r.Mem.View(m.Addr+mem.Addr(off), 4)
+	if err != nil {
+		return 0, false
+	}
+	return r.Arch.Order.Uint32(b), true
+}

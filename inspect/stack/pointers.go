@@ -198,7 +198,8 @@ func (s *scan) frame(i int) {
 		s.whole(i, sp, varp, argp)
 		return
 	}
-	if n := mem.Addr(locals.n) * 8; locals.n > 0 {
+	// At its entry, and where it moves the SP, a function has no locals yet.
+	if n := mem.Addr(locals.n) * 8; locals.n > 0 && uint64(varp-sp) > s.u.syms.traits.minLocals {
 		if n > varp-sp {
 			s.fail(fmt.Errorf("stack: %s: %d words of locals in a frame of %d bytes: corrupt", p.Func.Name, locals.n, varp-sp))
 		} else {

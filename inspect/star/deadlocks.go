@@ -118,6 +118,14 @@ func deadlockHead(d *inspect.Deadlock) string {
 	return s
 }
 
+// more is "1 more group", "3 more groups".
+func more(n int, noun string) string {
+	if n == 1 {
+		return "1 more " + noun
+	}
+	return fmt.Sprintf("%d more %ss", n, noun)
+}
+
 func isAre(n int) string {
 	if n == 1 {
 		return "is"

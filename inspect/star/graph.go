@@ -106,9 +106,9 @@ func graphHead(g *inspect.WaitGraph) string {
 			objects++
 		}
 	}
-	s := fmt.Sprintf("%s of goroutines, %s", count(groups, "group"), count(objects, "kind of object"))
+	s := fmt.Sprintf("%s of goroutines, %d of objects", count(groups, "group"), objects)
 	if g.RestGroups > 0 {
-		s += fmt.Sprintf("; %d more groups are left out: see limit", g.RestGroups)
+		s += fmt.Sprintf("; %s left out: see limit", more(g.RestGroups, "group"))
 	}
 	if g.Idle > 0 {
 		s += fmt.Sprintf("; %d goroutines wait for none and none for them", g.Idle)
@@ -167,7 +167,7 @@ func graphReport(_ *Interp, g *inspect.WaitGraph) render.Report {
 		drawn.Edges = append(drawn.Edges, render.Edge{From: e.From, To: e.To, Label: edgeLabel(e), Weak: e.Certainty == wake.Possible, Strong: e.InCycle})
 	}
 	if others {
-		drawn.Nodes = append(drawn.Nodes, render.Node{ID: "others", Label: []string{fmt.Sprintf("%s more", count(g.RestGroups, "group"))}})
+		drawn.Nodes = append(drawn.Nodes, render.Node{ID: "others", Label: []string{more(g.RestGroups, "group")}})
 	}
 	return render.Report{Sections: []render.Section{render.Lines(func(yield func(string, error) bool) { graphLines(g, yield) })},
 		Records: render.Of[any](g), Graph: drawn}

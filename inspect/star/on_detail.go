@@ -1,6 +1,7 @@
 package star
 
 import (
+	"fmt"
 	"strings"
 
 	"rtdbg/inspect/wait"
@@ -10,6 +11,9 @@ import (
 // the ends of a connection, what a channel belongs to; "" for nothing.
 func (in *Interp) onDetail(w *wait.On) string {
 	var parts []string
+	if w.Syscall != nil {
+		parts = append(parts, syscallPhrase(w)...)
+	}
 	if w.Context != nil {
 		parts = append(parts, in.contextPhrase(w.Context))
 	}
@@ -23,6 +27,26 @@ func (in *Interp) onDetail(w *wait.On) string {
 		parts = append(parts, w.Lock.String())
 	}
 	return strings.Join(parts, "; ")
+}
+
+// syscallPhrase names a system call or C function, and says what became of the
+// thread's P.
+func syscallPhrase(w *wait.On) []string {
+	var parts []string
+	switch s := w.Syscall; {
+	case s.C != "":
+		parts = append(parts, "C function "+s.C)
+	case s.Name != "" && w.FD != nil:
+		parts = append(parts, fmt.Sprintf("%s of file descriptor %d", s.Name, *w.FD))
+	case s.Name != "":
+		parts = append(parts, s.Name)
+	case s.Number != nil:
+		parts = append(parts, fmt.Sprintf("system call %d", *s.Number))
+	}
+	if w.Syscall.P != nil {
+		parts = append(parts, fmt.Sprintf("still holds P %d", *w.Syscall.P))
+	}
+	return parts
 }
 
 // socketPhrase names the ends of a connection, or a file.
@@ -39,6 +63,9 @@ func socketPhrase(s *wait.Socket) string {
 // appendOnDetail appends the members of w that few have. They are small, and
 // encoded by encoding/json.
 func appendOnDetail(b []byte, w *wait.On) []byte {
+	if w.Syscall != nil {
+		b = appendMarshalled(append(b, `,"syscall":`...), w.Syscall)
+	}
 	if w.Context != nil {
 		b = appendMarshalled(append(b, `,"context":`...), w.Context)
 	}

@@ -121,7 +121,7 @@ func (in *Interp) whyBlocks(d *inspect.Diagnosis) iter.Seq[[]string] {
 				return
 			}
 		}
-		if more := len(d.Deadlocks) + d.MoreDeadlocks - stories; more > 0 && !yield([]string{fmt.Sprintf("%s more: see the command deadlocks", count(more, "deadlock"))}) {
+		if n := len(d.Deadlocks) + d.MoreDeadlocks - stories; n > 0 && !yield([]string{more(n, "deadlock") + ": see the command deadlocks"}) {
 			return
 		}
 		for i := range d.Roots[:min(len(d.Roots), stories)] {
@@ -129,7 +129,7 @@ func (in *Interp) whyBlocks(d *inspect.Diagnosis) iter.Seq[[]string] {
 				return
 			}
 		}
-		if more := len(d.Roots) + d.MoreRoots - stories; more > 0 && !yield([]string{fmt.Sprintf("%s more that others wait for: see the command graph", count(more, "goroutine"))}) {
+		if n := len(d.Roots) + d.MoreRoots - stories; n > 0 && !yield([]string{more(n, "goroutine") + " for which others wait: see the command graph"}) {
 			return
 		}
 		for i := range d.Groups {

@@ -38,6 +38,7 @@ type Resolver struct {
 	funcName func(fn mem.Addr) string
 	symbol   func(name string) (mem.Addr, bool)
 	objects  func(t stack.Trace, frame int, visit func(mem.Range))
+	args     func(t stack.Trace, f *stack.Frame) string
 	dirs     directions
 	roles    sync.Map // *stack.Stack → *stackRole
 	lastRole atomic.Pointer[stackRole]
@@ -78,6 +79,9 @@ type Input struct {
 	// Objects calls visit with the variables of a physical frame whose
 	// address is taken and that hold pointers; nil if they are not known.
 	Objects func(t stack.Trace, frame int, visit func(mem.Range))
+	// Args prints the arguments of a frame as tracebacks do; nil if they are
+	// not known.
+	Args func(t stack.Trace, f *stack.Frame) string
 	// NowNS is the nanotime of the capture in ns, if NowKnown.
 	NowNS    int64
 	NowKnown bool
@@ -85,7 +89,7 @@ type Input struct {
 
 // NewResolver returns a Resolver for one stopped instant.
 func NewResolver(in Input) *Resolver {
-	res := &Resolver{rt: in.RT, stacks: in.Stacks, funcName: in.FuncName, symbol: in.Symbol, objects: in.Objects,
+	res := &Resolver{rt: in.RT, stacks: in.Stacks, funcName: in.FuncName, symbol: in.Symbol, objects: in.Objects, args: in.Args,
 		nowNS: in.NowNS, nowKnown: in.NowKnown,
 		rows: make(map[string]*Row)}
 	rows := Rows()
@@ -157,21 +161,6 @@ func (r *Resolver) waiting(g *rt.G) []On {
 		list = r.wholeSelect(&s, list)
 	}
 	return list
-}
-
-// syscall answers for a goroutine in a system call or in C.
-func (r *Resolver) syscall(g *rt.G) On {
-	on := On{Kind: Syscall, Op: Wait}
-	m, err := r.rt.ReadM(g.M)
-	if err != nil {
-		on.Note = "thread unknown: " + err.Error()
-		return on
-	}
-	on.Thread = &m.ProcID
-	if m.InCgo {
-		on.Note = "in C, called through cgo"
-	}
-	return on
 }
 
 // QueuePlace is where a runnable goroutine stands.

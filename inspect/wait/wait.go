@@ -72,6 +72,8 @@ type On struct {
 	Queue    string `json:"queue,omitempty"`
 	Position *int   `json:"position,omitempty"`
 
+	// Syscall is what is known of the system call or call into C.
+	Syscall *SyscallFact `json:"syscall,omitempty"`
 	// Context is the context whose done channel this is, nil if it is none
 	// or was not found.
 	Context *Context `json:"context,omitempty"`

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"rtdbg/inspect/code"
 	"rtdbg/inspect/mem"
 	"rtdbg/inspect/wait"
 )
@@ -181,6 +182,9 @@ func (a *Analyzer) rankOf(c *Candidate, kind wait.Kind) int {
 		n += 2 * min(c.ability.depth, 8)
 	case perhaps:
 		n += 18
+	}
+	if c.ability.ops == code.Close && kind == wait.Chan {
+		n++ // mostly at the end
 	}
 	n += 3 * c.Hops
 	if !c.ref.exact {

@@ -48,9 +48,22 @@ func (x *addrIndex) add(a mem.Addr, num uint32) uint32 {
 	return c.num
 }
 
-func (x *addrIndex) grow() {
+func (x *addrIndex) grow() { x.resize(max(64, 2*len(x.cells))) }
+
+// reserve makes room for n addresses.
+func (x *addrIndex) reserve(n int) {
+	size := 64
+	for size < 2*n+2 {
+		size *= 2
+	}
+	if size > len(x.cells) {
+		x.resize(size)
+	}
+}
+
+func (x *addrIndex) resize(size int) {
 	old := x.cells
-	x.cells = make([]addrCell, max(64, 2*len(old)))
+	x.cells = make([]addrCell, size)
 	for _, c := range old {
 		if c.addr != 0 {
 			x.cells[x.cell(c.addr)] = c

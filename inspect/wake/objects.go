@@ -75,7 +75,14 @@ type node struct {
 // collect numbers the objects that goroutines wait on, in order of goroutines.
 func (a *Analyzer) collect() {
 	var index addrIndex
-	count := []uint32{}
+	total := 0
+	for w := range a.workers {
+		total += len(a.workers[w].waits)
+	}
+	index.reserve(total / 2)
+	a.nodeAt.reserve(total / 2)
+	var count []uint32
+	last, lastAt := uint32(0), mem.Addr(0)
 	for i := range a.info {
 		ws := a.waitsOf(i)
 		for j := range ws {
@@ -83,7 +90,11 @@ func (a *Analyzer) collect() {
 			if w.Addr == 0 {
 				continue
 			}
-			n := index.add(w.Addr, uint32(len(a.objects)))
+			n := last
+			if w.Addr != lastAt {
+				n = index.add(w.Addr, uint32(len(a.objects)))
+				last, lastAt = n, w.Addr
+			}
 			if int(n) == len(a.objects) {
 				a.objects = append(a.objects, object{addr: w.Addr, kind: w.Kind(), node: a.nodeAround(w.Addr)})
 				count = append(count, 0)

@@ -33,14 +33,20 @@ func (a *Analyzer) indexStarts() {
 	}
 }
 
-// started is a timer that will start code that can act on an object.
+// started is a timer that will start code that can act on an object; more are
+// as many others that start the same function.
 type started struct {
 	*Start
 	chain []int32
+	more  int
 }
 
-// maxStarts is how many timers are named for one object.
-const maxStarts = 4
+// The limits on the timers that are named for one object: how many functions,
+// and how many nodes lie between a function and the object.
+const (
+	maxStarts    = 4
+	maxStartHops = 4
+)
 
 // startsFor are the timers that start code that can act on object n for those
 // who want op of it, the first to fire first.
@@ -52,16 +58,32 @@ func (a *Analyzer) startsFor(n int, op wait.Op) []started {
 	ops := opsFor(a.objects[n].kind, op)
 	routes := a.paths(n, nil)
 	for i, p := range routes {
+		if p.hops > maxStartHops {
+			break
+		}
 		for _, s := range a.startsAt[p.node] {
 			st := &a.starts[s]
 			if a.code != nil && a.code.Func(st.Entry).Any()&(ops|code.Dynamic) == 0 {
 				continue
 			}
-			list = append(list, started{st, chain(routes, int32(i))})
+			list = append(list, started{Start: st, chain: chain(routes, int32(i))})
 		}
 	}
 	slices.SortStableFunc(list, func(x, y started) int { return cmp.Compare(x.WhenNS, y.WhenNS) })
-	return list[:min(len(list), maxStarts)]
+	return foldStarts(list)
+}
+
+// foldStarts leaves of those that start the same function the first.
+func foldStarts(list []started) []started {
+	kept := list[:0]
+	for _, s := range list {
+		if i := slices.IndexFunc(kept, func(k started) bool { return k.Entry == s.Entry }); i >= 0 {
+			kept[i].more++
+		} else if len(kept) < maxStarts {
+			kept = append(kept, s)
+		}
+	}
+	return kept
 }
 
 // startWaker describes such a timer as a waker.
@@ -78,5 +100,8 @@ func (a *Analyzer) startWaker(s *started, n int) Waker {
 		leads = fmt.Sprintf("which leads to %s %v: %s", o.kind, o.addr, a.chainWords(s.chain, n))
 	}
 	w.Evidence = []string{what + ", " + leads}
+	if s.more > 0 {
+		w.Evidence = append(w.Evidence, fmt.Sprintf("%d more timers start that function", s.more))
+	}
 	return w
 }

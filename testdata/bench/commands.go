@@ -29,8 +29,8 @@ const (
 	m1   = 1_000_000
 )
 
-// commands are those for which limits were set, and two to compare with: a
-// command that reads next to nothing, and one that answers for every goroutine.
+// commands are those for which limits were set, and others that look at all
+// goroutines.
 var commands = []command{
 	{name: "why", args: []string{"why"}, goal: limits(300, 2000)},
 	{name: "buckets", args: []string{"buckets"}, goal: limits(200, 1200)},
@@ -41,6 +41,7 @@ var commands = []command{
 	{name: "wakers -o json", args: []string{"-o", "json", "wakers"}},
 	{name: "deadlocks", args: []string{"deadlocks"}},
 	{name: "leaks", args: []string{"leaks"}},
+	{name: "graph", args: []string{"graph"}},
 }
 
 // rssGoal is the most memory that any of them may hold, in bytes.
@@ -97,11 +98,16 @@ func measureCore(ctx context.Context, o options, t *tools, n int, shape string) 
 	if err := m.readLimit(ctx, o, t); err != nil {
 		return nil, err
 	}
-	m.rivals = t.rivals(o, n)
+	if shape == o.shapes[0] {
+		m.rivals = t.rivals(o, n)
+	}
 	for round := range o.runs {
 		progress("%s, %d goroutines: round %d of %d", shape, n, round+1, o.runs)
 		if err := m.round(ctx, o, t); err != nil {
 			return nil, err
+		}
+		if round == 0 {
+			m.runRivals(ctx, o)
 		}
 	}
 	if o.repl {
@@ -126,7 +132,17 @@ func (m *measured) readLimit(ctx context.Context, o options, t *tools) error {
 	return nil
 }
 
-// round runs each command once, beside its base, and each rival once.
+// runRivals runs each rival once: they are slow.
+func (m *measured) runRivals(ctx context.Context, o options) {
+	for i := range m.rivals {
+		if r := &m.rivals[i]; r.err == nil {
+			progress("%s", r.name)
+			r.add(measure(ctx, o, r.argv(m.core)))
+		}
+	}
+}
+
+// round runs each command once, beside its base.
 func (m *measured) round(ctx context.Context, o options, t *tools) error {
 	for i, c := range commands {
 		if c.shape != "" && c.shape != m.shape || o.commands != nil && !slices.Contains(o.commands, c.name) {
@@ -139,11 +155,6 @@ func (m *measured) round(ctx context.Context, o options, t *tools) error {
 		m.once(ctx, o, &m.cells[i], t.rtdbg, args)
 		if o.base != "" {
 			m.once(ctx, o, &m.base[i], o.base, args)
-		}
-	}
-	for i := range m.rivals {
-		if r := &m.rivals[i]; r.err == nil {
-			r.add(measure(ctx, o, r.argv(m.core)))
 		}
 	}
 	return ctx.Err()

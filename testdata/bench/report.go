@@ -188,7 +188,7 @@ func (r *report) writeRivals(b *bytes.Buffer) {
 	}
 	if len(rows) > 1 {
 		fmt.Fprintf(b, "\n## Others on the same cores\n\nAgainst `rtdbg %s`, which gives every frame of every stack and what each\n"+
-			"goroutine waits on.\n\n", ours)
+			"goroutine waits on. Each once.\n\n", ours)
 		table(b, rows)
 	}
 }

@@ -21,3 +21,10 @@ func Pool(tb testing.TB) *target.Capture {
 		Args: []string{"-workers=3"}, Env: []string{"GOMAXPROCS=2"},
 	}, target.Kernel)
 }
+
+// Healthy is a core file of the target "healthy", whose goroutines wait as those
+// of a deadlock do and can all be woken.
+func Healthy(tb testing.TB) *target.Capture {
+	tb.Helper()
+	return target.Take(tb, target.Spec{Program: "healthy", Go: Go}, target.Options{}, target.Kernel)
+}
