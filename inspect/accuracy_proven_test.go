@@ -53,6 +53,39 @@ func TestSureOwnersAreTheTargets(t *testing.T) {
 	})
 }
 
+// nestedLocks are the shapes of the target wakes in which goroutines hold
+// locks while they wait for others.
+const nestedLocks = "-only=philosophers,transfer,two-locks,hand-over-hand,lock-,mutex,rwmutex,keyed,cond,once"
+
+// Goroutines that hold locks while they wait for others look like a deadlock
+// at many an instant. Those that were woken later were in none.
+func TestHealthyLocksAreNotAccused(t *testing.T) {
+	for _, version := range newest {
+		t.Run(orHost(version), func(t *testing.T) {
+			parallel(t)
+			const cores = 8
+			c := target.TakeTraced(t, target.Spec{Program: "wakes", Go: version}, target.Options{Args: []string{nestedLocks, "-times=4"}}, cores)
+			h, err := readHistory(c.Trace)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var all []foretold
+			for _, core := range c.Cores {
+				all = append(all, foretellings(t, h, open(t, &target.Capture{Exe: c.Exe, Core: core}))...)
+			}
+			t.Logf("\n%s", tableOf(all))
+			if n := tally(all).of(existing).wakes; n < 1000 {
+				t.Errorf("only %d wakes by goroutines", n)
+			}
+			for _, f := range all {
+				if wrong := f.refuted(); wrong != "" {
+					t.Errorf("%s, in %s", wrong, f.report())
+				}
+			}
+		})
+	}
+}
+
 // Nobody who can run is proven to wake a goroutine that has leaked, as the
 // runtime's leak detector sees it (Go 1.27).
 func TestNobodyAliveIsProvenToWakeTheLeaked(t *testing.T) {

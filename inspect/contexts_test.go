@@ -119,3 +119,20 @@ func TestLocksAreInTheStateOfTheTarget(t *testing.T) {
 		}
 	})
 }
+
+// A program without symbols and DWARF tells as much: contexts are found by their
+// types, the handlers of signals by their shape.
+func TestContextsOfStrippedPrograms(t *testing.T) {
+	for _, version := range answered() {
+		t.Run(orHost(version), func(t *testing.T) {
+			parallel(t)
+			spec := target.Spec{Program: "contexts", Go: version, Ldflags: "-s -w"}
+			c := target.Take(t, spec, target.Options{}, target.Kernel)
+			p := open(t, c)
+			checkContexts(t, c, p, []string{"cancel", "timeout", "value", "parent", "select"})
+			if got := strings.Join(onChan(t, c, p, "notify").Signals, " "); got != "SIGHUP SIGUSR2" {
+				t.Errorf("notify: signals %q", got)
+			}
+		})
+	}
+}

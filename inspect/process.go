@@ -106,7 +106,7 @@ type Process struct {
 	program      *code.Program // nil where its instructions are not understood
 	resolverOnce sync.Once
 	resolver     *wait.Resolver
-	heapOnce     sync.Once
+	heapMu       sync.Mutex
 	heap         *heap.Heap
 	heapErr      error
 	wakeMu       sync.Mutex
@@ -193,8 +193,17 @@ func (p *Process) wait() *wait.Resolver {
 	return p.resolver
 }
 
-// spans returns the heap; with an error it may still be usable.
+// spans returns the heap; with an error it may still be usable. Opening that
+// was interrupted is begun anew by the next caller.
 func (p *Process) spans(ctx context.Context) (*heap.Heap, error) {
-	p.heapOnce.Do(func() { p.heap, p.heapErr = heap.Open(ctx, p.RT) })
+	p.heapMu.Lock()
+	defer p.heapMu.Unlock()
+	if p.heap == nil && p.heapErr == nil {
+		h, err := heap.Open(ctx, p.RT)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		p.heap, p.heapErr = h, err
+	}
 	return p.heap, p.heapErr
 }

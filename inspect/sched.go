@@ -189,6 +189,10 @@ func (p *Process) schedM(m *rt.M, pp *rt.P) SchedM {
 // does says what a thread does: by the goroutine that it runs, or without one
 // by the functions on its system stack.
 func (p *Process) does(m *rt.M) string {
+	if m.IsExtra && m.ProcID == 0 {
+		// Its goroutine waits with it (runtime.oneNewExtraM).
+		return "waits for a thread of C"
+	}
 	if m.CurG != 0 {
 		g, err := p.RT.ReadG(m.CurG)
 		switch {
@@ -205,8 +209,6 @@ func (p *Process) does(m *rt.M) string {
 		return word
 	}
 	switch {
-	case m.ProcID == 0 && m.IsExtra:
-		return "waits for a thread of C"
 	case m.ProcID == 0:
 		return "is being started"
 	case m.Spinning:

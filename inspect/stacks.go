@@ -41,8 +41,6 @@ func (p *Process) eachStack(ctx context.Context, visit func(worker int, s *liveS
 	const batch = 1024
 	return rt.InBatches(ctx, len(t.raw), batch, func(worker int, next func() (from, to int)) {
 		p.unwinder(func(u *stack.Unwinder) {
-			u.ReadAhead(true)
-			defer u.ReadAhead(false)
 			var s liveStack
 			for from, to := next(); from < to; from, to = next() {
 				for i := from; i < to; i++ {

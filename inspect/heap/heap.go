@@ -26,8 +26,10 @@ type span struct {
 	// Limit is the end of the objects.
 	Limit mem.Addr `rt:"limit"`
 	// FreeIndex is the first slot that may be free, AllocBits the map of
-	// those in use from there on.
-	FreeIndex uint64   `rt:"freeIndexForScan|freeindex"`
+	// those in use from there on. freeIndexForScan, which the runtime's own
+	// conservative scan goes by, stands still during a mark phase (mallocgc,
+	// malloc.go), when what is allocated is in use nevertheless.
+	FreeIndex uint64   `rt:"freeindex"`
 	AllocBits mem.Addr `rt:"allocBits"`
 	// Specials is the first special record of an object of the span.
 	Specials mem.Addr `rt:"specials"`

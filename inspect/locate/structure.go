@@ -47,12 +47,25 @@ func (f *finder) allgs() (mem.Addr, error) {
 				return false
 			}
 			g, err := f.RT.ReadG(a)
-			if err != nil || f.RT.Status(&g) == "unknown" || g.StackLo > g.StackHi || i == 0 && g.Goid != 1 {
+			if err != nil || !f.plausibleG(&g) || i == 0 && g.Goid != 1 {
 				return false
 			}
 		}
 		return true
 	})
+}
+
+// plausibleG reports whether g can be a goroutine in allgs: all but dead ones
+// have a stack, and no descriptor is idle any more when it gets there (proc.go,
+// newproc1).
+func (f *finder) plausibleG(g *rt.G) bool {
+	switch f.RT.Status(g) {
+	case "unknown", rt.Idle:
+		return false
+	case rt.Dead, rt.DeadExtra:
+		return g.StackLo <= g.StackHi
+	}
+	return g.StackLo < g.StackHi
 }
 
 // allp finds runtime.allp: the slice of Ps that carry their own index.

@@ -39,11 +39,11 @@ type Terminal struct {
 // console is a session at a prompt.
 type console struct {
 	*session
-	p       *inspect.Process
-	term    Terminal
-	scripts []*star.Script
-	editor  editor
-	history *history
+	p          *inspect.Process
+	term       Terminal
+	scripts    []*star.Script
+	editor     editor
+	history    *history
 	goroutines *population
 	// interrupts receives Ctrl-C while an expression runs, and on a plain
 	// terminal also at the prompt.

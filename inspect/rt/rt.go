@@ -68,6 +68,7 @@ type plans struct {
 	sync     syncPlans
 	context  contextPlans
 	net      netPlans
+	exec     execPlans
 }
 
 // New compiles the views for the target's layouts. The Runtime reads structures
@@ -126,6 +127,7 @@ func (r *Runtime) compile() error {
 		p.sync.compile(t),
 		p.context.compile(t),
 		p.net.compile(t),
+		p.exec.compile(t),
 	)
 }
 

@@ -86,16 +86,6 @@ func (s *Symbols) NewUnwinder() *Unwinder {
 	}
 }
 
-// ReadAhead says whether the stacks that follow are unwound in ascending order
-// of addresses: they are then read together.
-func (u *Unwinder) ReadAhead(on bool) {
-	u.win.ahead = nil
-	if on {
-		u.win.ahead = mem.NewAhead(u.syms.mem)
-	}
-	u.win.reset(0)
-}
-
 // cursor is the state of one unwinding (runtime.unwinder and stkframe).
 type cursor struct {
 	info   *PCInfo

@@ -11,7 +11,6 @@ import (
 type window struct {
 	mem    mem.Reader
 	direct mem.Direct // mem, nil if it copies
-	ahead  *mem.Ahead // mem, nil unless stacks are read in order of addresses
 	lo     mem.Addr
 	b      []byte // the bytes at lo, of buf or of direct
 	buf    []byte
@@ -35,7 +34,7 @@ func (w *window) has(a mem.Addr) bool { return a >= w.lo && uint64(a-w.lo)+8 <= 
 func (w *window) bytes(a mem.Addr, n int) ([]byte, error) {
 	if a < w.lo || uint64(a-w.lo)+uint64(n) > uint64(len(w.b)) {
 		w.next = max(w.next, n)
-		if err := w.fill(a, n); err != nil {
+		if err := w.fill(a); err != nil {
 			return nil, err
 		}
 		if len(w.b) < n {
@@ -48,33 +47,21 @@ func (w *window) bytes(a mem.Addr, n int) ([]byte, error) {
 // word returns the 8 bytes at a as a number.
 func (w *window) word(a mem.Addr) (uint64, error) {
 	if !w.has(a) {
-		if err := w.fill(a, 8); err != nil {
+		if err := w.fill(a); err != nil {
 			return 0, err
 		}
 	}
 	return binary.LittleEndian.Uint64(w.b[a-w.lo:]), nil
 }
 
-// set makes b, the bytes at a, the window, up to the end of the stack.
-func (w *window) set(a mem.Addr, b []byte) {
-	if w.hi > a && uint64(len(b)) > uint64(w.hi-a) {
-		b = b[:max(w.hi-a, 8)]
-	}
-	w.lo, w.b = a, b
-}
-
-// fill reads at least the 8 bytes at a, and more where the stack goes on: the
-// need of it, if it goes on for so long.
-func (w *window) fill(a mem.Addr, need int) error {
-	if w.hi > a && w.ahead != nil {
-		if b := w.ahead.Bytes(a, int(min(w.hi-a, mem.Addr(max(need, minWindow))))); len(b) >= need {
-			w.set(a, b)
-			return nil
-		}
-	}
+// fill reads at least the 8 bytes at a, and more where the stack goes on.
+func (w *window) fill(a mem.Addr) error {
 	if w.direct != nil {
 		if b := w.direct.Direct(a); len(b) >= 8 {
-			w.set(a, b)
+			if w.hi > a && uint64(len(b)) > uint64(w.hi-a) {
+				b = b[:max(w.hi-a, 8)]
+			}
+			w.lo, w.b = a, b
 			return nil
 		}
 	}

@@ -14,6 +14,11 @@ func (in *Interp) onDetail(w *wait.On) string {
 	if w.Syscall != nil {
 		parts = append(parts, syscallPhrase(w)...)
 	}
+	if c := w.Child; c != nil && c.Pipes {
+		parts = append(parts, fmt.Sprintf("child process %d, %s, whose pipes are still open", c.PID, c.Path))
+	} else if c != nil {
+		parts = append(parts, fmt.Sprintf("child process %d, %s", c.PID, c.Path))
+	}
 	if w.Context != nil {
 		parts = append(parts, in.contextPhrase(w.Context))
 	}
@@ -65,6 +70,9 @@ func socketPhrase(s *wait.Socket) string {
 func appendOnDetail(b []byte, w *wait.On) []byte {
 	if w.Syscall != nil {
 		b = appendMarshalled(append(b, `,"syscall":`...), w.Syscall)
+	}
+	if w.Child != nil {
+		b = appendMarshalled(append(b, `,"child":`...), w.Child)
 	}
 	if w.Context != nil {
 		b = appendMarshalled(append(b, `,"context":`...), w.Context)

@@ -1,5 +1,10 @@
 package wait
 
+import (
+	"fmt"
+	"time"
+)
+
 // describe returns ref in full.
 func (r *Resolver) describe(s *subject, row *Row, ref Ref) On {
 	on := On{Kind: ref.Kind(), Op: ref.Op(), Select: ref.Select, Nil: ref.Nil, Sudog: ref.Sudog, Part: ref.Part, Note: s.note}
@@ -42,7 +47,7 @@ func (r *Resolver) describe(s *subject, row *Row, ref Ref) On {
 	case Coro:
 		on.Type = "runtime.coro"
 	case Bubble:
-		on.Type = "runtime.synctestBubble"
+		r.describeBubble(&on)
 	}
 	return on
 }
@@ -73,4 +78,15 @@ func describeSema(on *On, part Part) {
 	default:
 		on.Type = "uint32"
 	}
+}
+
+// describeBubble says how a synctest bubble stands.
+func (r *Resolver) describeBubble(on *On) {
+	on.Type = "runtime.synctestBubble"
+	b, err := r.rt.ReadBubble(*on.Addr)
+	if err != nil {
+		return
+	}
+	on.Note += fmt.Sprintf("; bubble %d has %s, of which %d are not durably blocked; its clock stands at %s",
+		b.ID, count(int(b.Total), "goroutine"), b.Running, time.Unix(0, b.Now).UTC().Format(time.RFC3339Nano))
 }

@@ -90,6 +90,9 @@ func (r *Resolver) describeChan(s *subject, on *On) {
 	if on.Op == Recv && c.ElemSize == 0 && c.DataQSiz == 0 {
 		on.Context = r.Context(s.G, c.Addr)
 	}
+	if on.Op == Recv && on.Type == "chan error" {
+		on.Child = r.child(s, true)
+	}
 	if on.Op == Recv && on.Type == "chan os.Signal" {
 		on.Signals = r.Signals(c.Addr)
 	}

@@ -32,6 +32,8 @@ type Resolver struct {
 
 	sema lazy[*semaIndex]
 	runq lazy[map[mem.Addr]QueuePlace]
+	// sched is the scheduler's state.
+	sched lazy[rt.Sched]
 	// timers are the timers in the heaps that send to channels, by channel.
 	timers lazy[map[mem.Addr]rt.Timer]
 	// funcName names the function that a function value calls.
@@ -183,7 +185,25 @@ func (r *Resolver) runnable(g *rt.G) On {
 	default:
 		on.Note = "in no run queue: in transit between queues, or lost"
 	}
+	if why := r.notRunning(g); why != "" && on.Note == "" {
+		on.Note = why
+	}
 	return on
+}
+
+// notRunning says why a goroutine that is runnable does not run, "" where
+// nothing but its place in the queue keeps it.
+func (r *Resolver) notRunning(g *rt.G) string {
+	s, err := r.sched.get(r.rt.Sched)
+	switch {
+	case err != nil:
+		return ""
+	case s.GCWaiting != 0:
+		return "the world is stopped, or is being stopped"
+	case g.LockedM != 0:
+		return "it is locked to its thread, which is to be given a P"
+	}
+	return ""
 }
 
 // readRunQueues indexes every run queue by goroutine.

@@ -46,6 +46,7 @@ func (r *Resolver) syscall(g *rt.G) On {
 		return on
 	}
 	r.fillSyscall(tr, &on)
+	on.Child = r.child(&subject{G: g, r: r, tr: tr, known: true}, false)
 	switch {
 	case fact.Number != nil:
 	case calls(&tr, "os/signal.signal_recv"):
@@ -92,21 +93,25 @@ func cgoFunc(tr stack.Trace) string {
 
 // fillSyscall reads the number of the system call from the arguments of the
 // function that makes it, where the compiler's tables say that they are live.
+// They are not in Go 1.19 and 1.20; then the function that calls it, which in
+// most cases bears the name of the system call, names it.
 func (r *Resolver) fillSyscall(tr stack.Trace, on *On) {
-	if r.args == nil {
-		return
-	}
-	n := 0
+	n, made := 0, false
 	tr.Each(func(f *stack.Frame) bool {
 		if n++; n > maxInner {
 			return false
 		}
-		if !syscallFuncs[f.Func] || f.Inlined {
+		if made {
+			on.Syscall.Name = r.syscallOf(f.Func)
+			return false
+		}
+		if !syscallFuncs[f.Func] || f.Inlined || r.args == nil {
 			return true
 		}
 		args := strings.Split(r.args(tr, f), ", ")
 		nr, ok := argument(args, 0)
 		if !ok {
+			made = true
 			return true
 		}
 		on.Syscall.Number, on.Syscall.Name = &nr, syscallName(r.rt.Arch.Name, nr)
@@ -115,6 +120,22 @@ func (r *Resolver) fillSyscall(tr stack.Trace, on *On) {
 		}
 		return false
 	})
+}
+
+// syscallOf returns the name of the system call that function fn is the face of
+// ("syscall.Flock": flock), "" if there is none of that name.
+func (r *Resolver) syscallOf(fn string) string {
+	pkg, name, ok := strings.Cut(fn[strings.LastIndexByte(fn, '/')+1:], ".")
+	if !ok || pkg != "syscall" && pkg != "unix" {
+		return ""
+	}
+	name = strings.ToLower(name)
+	for _, known := range syscallNumbers[r.rt.Arch.Name] {
+		if known == name {
+			return name
+		}
+	}
+	return ""
 }
 
 // argument returns argument i of a call as a traceback prints it; ok is false

@@ -74,6 +74,8 @@ type On struct {
 
 	// Syscall is what is known of the system call or call into C.
 	Syscall *SyscallFact `json:"syscall,omitempty"`
+	// Child is the child process that os/exec waits for.
+	Child *Child `json:"child,omitempty"`
 	// Context is the context whose done channel this is, nil if it is none
 	// or was not found.
 	Context *Context `json:"context,omitempty"`

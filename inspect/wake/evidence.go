@@ -3,6 +3,8 @@ package wake
 import (
 	"fmt"
 	"strings"
+
+	"rtdbg/inspect/mem"
 )
 
 // Evidence says in words how the goroutines of a candidate reach object n, what
@@ -21,7 +23,7 @@ func (a *Analyzer) Evidence(c *Candidate, n int) []string {
 	what := fmt.Sprintf("frame %d %s refers to %s %v", shown, name, o.kind, o.addr)
 	switch {
 	case c.ref.named && len(c.chain) == 0:
-		what = fmt.Sprintf("frame %d %s uses %s, the %s itself", shown, name, a.nodeWords(&a.nodes[o.node]), o.kind)
+		what = fmt.Sprintf("frame %d %s uses %s, the %s itself", shown, name, a.wordIn(o.node, offset(o.addr, a.nodes[o.node].extent.Start)), o.kind)
 	case c.ref.named:
 		what = fmt.Sprintf("frame %d %s uses what leads to %s %v: %s", shown, name, o.kind, o.addr, a.chainWords(c.chain, n))
 	case len(c.chain) > 0:
@@ -37,32 +39,33 @@ func (a *Analyzer) Evidence(c *Candidate, n int) []string {
 	return append(e, a.statusWords(i)...)
 }
 
-// chainWords says how one object leads to the next: "0xc000010000 +8 →
-// 0xc000020000".
+// chainWords says how one object leads to the next: "0xc000010000+8 →
+// 0xc000020000", "main.pool+16 (0x5a3f10) → 0xc000020000".
 func (a *Analyzer) chainWords(edges []int32, n int) string {
 	var b strings.Builder
 	for _, i := range edges {
 		e := &a.edges[i]
-		h := &a.nodes[e.holder]
-		if b.Len() == 0 {
-			b.WriteString(a.nodeWords(h))
-		}
-		fmt.Fprintf(&b, "+%d → ", e.at)
-		if t := &a.nodes[e.target]; e.target != a.objects[n].node {
-			b.WriteString(a.nodeWords(t))
-		}
+		b.WriteString(a.wordIn(e.holder, e.at) + " → ")
 	}
 	return b.String() + a.objects[n].addr.String()
 }
 
-// nodeWords names a node: a variable by its name, if it has one.
-func (a *Analyzer) nodeWords(n *node) string {
-	if n.global && a.vars != nil {
-		if name, _, ok := a.vars.Variable(n.extent.Start); ok {
-			return name
+// wordIn names the word at an offset in a node: in a variable by the variable's
+// name, if it has one.
+func (a *Analyzer) wordIn(n, off uint32) string {
+	x := &a.nodes[n]
+	if !x.global {
+		return fmt.Sprintf("%v+%d", x.extent.Start, off)
+	}
+	at := x.extent.Start + mem.Addr(off)
+	if a.vars != nil {
+		if name, v, ok := a.vars.Variable(at); ok && at > v.Start {
+			return fmt.Sprintf("%s+%d (%v)", name, at-v.Start, at)
+		} else if ok {
+			return fmt.Sprintf("%s (%v)", name, at)
 		}
 	}
-	return n.extent.Start.String()
+	return at.String()
 }
 
 // statusWords says what goroutine i itself does.

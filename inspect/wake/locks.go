@@ -71,7 +71,7 @@ func (a *Analyzer) groupOwers(n int, o *ownership) {
 	routes := a.paths(n, nil)
 	a.eachRef(routes, func(g uint32, r *ref, p route) {
 		i := int32(r.g)
-		if seen[i] || r.off > p.need || a.waitsOnlyOn(int(i), n) {
+		if seen[i] || r.off > p.need {
 			return
 		}
 		if frame := a.wgGo(a.groups[g].shape); frame >= 0 && int(r.outer) == frame && p.hops <= 1 {

@@ -124,6 +124,9 @@ func (a *Analyzer) mutexOwner(n int, w waiter, o *ownership) {
 	at := a.objects[n].addr
 	if a.partOf(w, n) == wait.OnceMutex {
 		o.owners = a.inFunction(n, "sync.(*Once).doSlow", Proven, "executes the function of the Once")
+		if len(o.owners) == 0 {
+			o.owners = a.recursive(n, "sync.(*Once).doSlow")
+		}
 		o.sole = len(o.owners) == 1
 		return
 	}
@@ -332,6 +335,25 @@ func (a *Analyzer) inFunction(n int, fn string, c Certainty, fact string) []owne
 	})
 	slices.SortFunc(list, func(x, y owner) int { return cmp.Compare(x.g, y.g) })
 	return slices.CompactFunc(list, func(x, y owner) bool { return x.g == y.g })
+}
+
+// recursive finds the goroutine that waits on object n in a call of fn within
+// another one.
+func (a *Analyzer) recursive(n int, fn string) []owner {
+	for _, w := range a.waitersOf(n) {
+		sh := a.shapes.list[a.info[w.g].shape]
+		times := 0
+		for i := range sh.stack.Frames {
+			if sh.stack.Frames[i].Func.Name != fn {
+				continue
+			}
+			if times++; times > 1 {
+				name, shown := a.stacks.Func(sh.stack, i)
+				return []owner{{w.g, Inferred, fmt.Sprintf("frame %d %s executes the function of a Once, which has called it again", shown, name)}}
+			}
+		}
+	}
+	return nil
 }
 
 // partOf returns the part of object n in which a waiter waits.

@@ -125,6 +125,9 @@ const maxVariable = 4096
 func (a *Analyzer) findVariables() {
 	v := &a.variables
 	v.known = make(map[mem.Addr]heap.Extent)
+	if a.vars == nil {
+		return
+	}
 	order := a.rt.Arch.Order
 	for i := range a.rt.Modules {
 		for _, r := range a.rt.Modules[i].PointerVariables() {
@@ -144,7 +147,8 @@ func (a *Analyzer) findVariables() {
 }
 
 // around returns the extent of the variable around an address: by its symbol,
-// or from the nearest address in front of it that something points to.
+// or, among variables that have symbols, from the nearest address in front of it
+// that something points to.
 func (v *variables) around(a *Analyzer, at mem.Addr) heap.Extent {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -152,16 +156,17 @@ func (v *variables) around(a *Analyzer, at mem.Addr) heap.Extent {
 		return x
 	}
 	x := heap.Extent{Start: at, End: at + 1}
+	if a.vars == nil {
+		// Without symbols nothing tells where a variable ends.
+		return x
+	}
 	i := sort.Search(len(v.pointed), func(i int) bool { return v.pointed[i] > at })
-	if i > 0 && at-v.pointed[i-1] < maxVariable {
+	if _, named, ok := a.vars.Variable(at); ok {
+		x = named
+	} else if i > 0 && at-v.pointed[i-1] < maxVariable {
 		x.Start, x.End = v.pointed[i-1], v.pointed[i-1]+maxVariable
 		if i < len(v.pointed) {
 			x.End = min(x.End, v.pointed[i])
-		}
-	}
-	if a.vars != nil {
-		if _, named, ok := a.vars.Variable(at); ok {
-			x = named
 		}
 	}
 	v.known[at] = x

@@ -139,7 +139,7 @@ func (m *measured) writeErrors(b *bytes.Buffer) {
 
 // writeScaling has a row for each command and a column for each size.
 func (r *report) writeScaling(b *bytes.Buffer) {
-	b.WriteString("\n## Wall time per goroutine\n")
+	b.WriteString("\n## Time per goroutine, wall / CPU\n")
 	for _, shape := range r.opts.shapes {
 		same := slices.DeleteFunc(slices.Clone(r.cores), func(m *measured) bool { return m.shape != shape })
 		header := []string{shape}
@@ -152,7 +152,7 @@ func (r *report) writeScaling(b *bytes.Buffer) {
 			for _, m := range same {
 				s, ok := m.cells[i].median()
 				if any = any || ok; ok {
-					row = append(row, nanos(s.wall, m.limit.Goroutines))
+					row = append(row, nanos(s.wall, m.limit.Goroutines)+" / "+nanos(s.cpu, m.limit.Goroutines))
 				} else {
 					row = append(row, "")
 				}
@@ -171,12 +171,15 @@ func (r *report) writeRivals(b *bytes.Buffer) {
 	const ours = "goroutines -o json"
 	at := slices.IndexFunc(commands, func(c command) bool { return c.name == ours })
 	rows := [][]string{{"core", "program", "wall", "CPU", "RSS", "wall / rtdbg's", "CPU / rtdbg's", "RSS / rtdbg's"}}
+	named := make(map[string]bool) // what cannot be had is named once
 	for _, m := range r.cores {
 		us, ok := m.cells[at].median()
 		for _, rival := range m.rivals {
 			s, ran := rival.median()
 			switch {
+			case !ran && named[rival.name]:
 			case !ran:
+				named[rival.name] = true
 				rows = append(rows, []string{m.name(), rival.name, reason(rival.err), "", "", "", "", ""})
 			case ok:
 				rows = append(rows, []string{m.name(), rival.name, seconds(s.wall), seconds(s.cpu), megabytes(s.rss),

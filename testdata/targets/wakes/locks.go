@@ -16,8 +16,6 @@ func locks() []shape {
 		{"mutex-over-channel", mutexOverChannel},
 		{"rwmutex-readers", rwmutexReaders},
 		{"rwmutex-cache", rwmutexCache},
-		{"philosophers", philosophers},
-		{"transfer", transfers},
 		{"once", onces},
 	}
 }
@@ -302,66 +300,6 @@ func rwmutexCache() {
 		}()
 	}
 }
-
-// philosophers take the lower fork first.
-func philosophers() {
-	forks := make([]sync.Mutex, 5)
-	dine := func(a, b *sync.Mutex) {
-		a.Lock()
-		defer a.Unlock()
-		pause(1)
-		b.Lock()
-		defer b.Unlock()
-		pause(2)
-	}
-	for i := range forks {
-		a, b := &forks[i], &forks[(i+1)%len(forks)]
-		if i == len(forks)-1 {
-			a, b = b, a
-		}
-		go func() {
-			for {
-				dine(a, b)
-				pause(1)
-			}
-		}()
-	}
-}
-
-// transfers take the locks of two accounts out of a few in order of their number.
-func transfers() {
-	accounts := make([]account, 4)
-	for i := 0; i < 5; i++ {
-		go func() {
-			for {
-				from, to := chance(len(accounts)), chance(len(accounts))
-				if from == to {
-					continue
-				}
-				move(&accounts[min(from, to)], &accounts[max(from, to)])
-			}
-		}()
-	}
-}
-
-func move(a, b *account) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	pause(2)
-	a.balance--
-	b.balance++
-}
-
-func min(a, b int) int {
-	if a < b {
-		return a
-	}
-	return b
-}
-
-func max(a, b int) int { return -min(-a, -b) }
 
 // onces has several ask at once for what is made once, and then anew.
 func onces() {

@@ -8,12 +8,14 @@ package main
 
 import (
 	"context"
+	"flag"
 	"os"
 	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"runtime/pprof"
 	"runtime/trace"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -32,7 +34,7 @@ type shape struct {
 func shapes() []shape {
 	var list []shape
 	for _, group := range [][]shape{
-		pipelines(), pools(), requests(), locks(), conds(), groups(), timers(), contexts(), brokers(), networks(), structures(), algorithms(), libraries(), versioned(),
+		pipelines(), pools(), requests(), locks(), nested(), conds(), groups(), timers(), contexts(), brokers(), networks(), structures(), algorithms(), libraries(), versioned(),
 	} {
 		list = append(list, group...)
 	}
@@ -49,8 +51,13 @@ func main() {
 	out, err := os.Create("trace")
 	truth.Check(err)
 	truth.Check(trace.Start(out))
+	only := flag.String("only", "", "run only the shapes whose name contains one of these, separated by commas")
+	times := flag.Int("times", 1, "run each shape so many times")
+	flag.Parse()
 	for _, s := range shapes() {
-		go labelled(s)
+		for i := 0; i < *times && wanted(s.name, *only); i++ {
+			go labelled(s)
+		}
 	}
 	time.Sleep(500 * time.Millisecond)
 	omitReserved()
@@ -58,6 +65,16 @@ func main() {
 	<-end
 	trace.Stop()
 	truth.Check(out.Close())
+}
+
+// wanted reports whether a name contains one of a list, or the list is empty.
+func wanted(name, list string) bool {
+	for _, part := range strings.Split(list, ",") {
+		if strings.Contains(name, part) {
+			return true
+		}
+	}
+	return false
 }
 
 // labelled runs a shape in a goroutine that has its label, which those that it
