@@ -82,11 +82,21 @@ func (p *Process) Graph(ctx context.Context, limit int) (*WaitGraph, error) {
 		return nil, err
 	}
 	in := w.input(len(p.gs))
+	d.leaveOutSystem()
 	b := &graphBuilder{w: w, d: d, f: graph.Fold(in, d.groupOf, limit)}
 	b.groups()
 	b.objects()
 	b.edges(graph.Deadlocks(in))
 	return &b.g, nil
+}
+
+// leaveOutSystem takes the runtime's own goroutines out of all groups.
+func (d *Diagnosis) leaveOutSystem() {
+	for i, at := range d.groupOf {
+		if at >= 0 && d.Groups[at].system {
+			d.groupOf[i] = -1
+		}
+	}
 }
 
 // graphBuilder turns a folded graph into words.

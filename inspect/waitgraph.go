@@ -19,8 +19,8 @@ type waitGraph struct {
 	// waiters are the goroutines that wait on an object of the graph, from
 	// start of its number on.
 	start, waiters []int32
-	roles          map[int32][]graph.Role
 	waits          []int32
+	stuck          []bool // by goroutine
 }
 
 // waitGraph builds the graph. Its cost is linear in the waits.
@@ -31,7 +31,10 @@ func (p *Process) waitGraph(ctx context.Context) (*waitGraph, error) {
 	}
 	n := a.Objects()
 	w := &waitGraph{analyzer: a, addrs: make([]mem.Addr, n), kinds: make([]wait.Kind, n),
-		start: make([]int32, sides*n+1), roles: make(map[int32][]graph.Role)}
+		start: make([]int32, sides*n+1), stuck: make([]bool, len(p.rawGs))}
+	for i := range w.stuck {
+		w.stuck[i] = a.State(i) == wake.Stuck
+	}
 	for i := range n {
 		o := a.Object(i)
 		w.addrs[i], w.kinds[i] = o.Addr, o.Kind
@@ -88,7 +91,7 @@ func opOf(kind wait.Kind, o int32) wait.Op {
 func (w *waitGraph) input(goroutines int) graph.Input {
 	return graph.Input{
 		Goroutines: goroutines, Objects: sides * len(w.addrs),
-		Stuck:   func(g int32) bool { return w.analyzer.State(int(g)) == wake.Stuck },
+		Stuck:   func(g int32) bool { return w.stuck[g] },
 		Kind:    w.kind,
 		Waiters: w.waitersOf,
 		Waits: func(g int32) []int32 {
@@ -102,14 +105,14 @@ func (w *waitGraph) input(goroutines int) graph.Input {
 
 // rolesOf are those who can end a wait on an object.
 func (w *waitGraph) rolesOf(o int32) []graph.Role {
-	if r, ok := w.roles[o]; ok {
-		return r
+	list := w.analyzer.Candidates(int(o/sides), opOf(w.kinds[o/sides], o))
+	if len(list) == 0 {
+		return nil
 	}
-	var roles []graph.Role
-	for _, c := range w.analyzer.Candidates(int(o/sides), opOf(w.kinds[o/sides], o)) {
-		roles = append(roles, graph.Role{Goroutines: c.Members, How: c.How, Certainty: c.Certainty, Peer: c.Peer})
+	roles := make([]graph.Role, len(list))
+	for i, c := range list {
+		roles[i] = graph.Role{Goroutines: c.Members, How: c.How, Certainty: c.Certainty, Peer: c.Peer}
 	}
-	w.roles[o] = roles
 	return roles
 }
 

@@ -66,7 +66,7 @@ var (
 	whoIs    = regexp.MustCompile(`goroutine [0-9]+`)
 	ownerRec = regexp.MustCompile(`"owner":\{.*\]\}`)
 	ownerCol = regexp.MustCompile(`  ([0-9]+( or [0-9]+ others,)? (proven|inferred|possible)|-)  `)
-	lastIDs  = regexp.MustCompile(`  [0-9]+( [0-9]+)*( … and [0-9]+ more)?$`)
+	lastIDs  = regexp.MustCompile(`(  |^goroutines: )[0-9]+( [0-9]+)*( … and [0-9]+ more)?$`)
 	small    = regexp.MustCompile(`\b[0-9]+\b`)
 )
 
@@ -83,7 +83,7 @@ func maskListing(script, s string) string {
 		s = ownerCol.ReplaceAllString(s, "  OWNER  ")
 	}
 	s = whoIs.ReplaceAllString(s, "goroutine ID")
-	s = lastIDs.ReplaceAllString(s, "  IDS")
+	s = lastIDs.ReplaceAllString(s, "${1}IDS")
 	if script == "timers" || script == "netpoll" {
 		s = small.ReplaceAllString(s, "N")
 	}

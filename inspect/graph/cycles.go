@@ -35,7 +35,7 @@ func Deadlocks(in Input) []Deadlock {
 			}
 		}
 	}
-	behind(&in, sets)
+	n.behind(sets)
 	slices.SortStableFunc(sets, func(x, y Deadlock) int {
 		return cmp.Or(cmp.Compare(grade(y.Certainty), grade(x.Certainty)), cmp.Compare(y.size(), x.size()), cmp.Compare(x.Goroutines[0], y.Goroutines[0]))
 	})
@@ -170,20 +170,21 @@ func (s *search) trail(start, v int32) []int32 {
 }
 
 // behind counts those who wait for a set without being members.
-func behind(in *Input, sets []Deadlock) {
+func (n *network) behind(sets []Deadlock) {
 	if len(sets) == 0 {
 		return
 	}
-	r := newReverse(in)
-	taken := make([]bool, in.Goroutines)
+	r := n.enders.reverse(n.in.Goroutines)
+	taken := make([]bool, n.in.Goroutines)
 	for i := range sets {
 		for _, g := range sets[i].Goroutines {
 			taken[g] = true
 		}
 	}
-	seen := make(map[int32]bool)
+	seen := make([]bool, len(n.list))
+	var todo []int32
 	for i := range sets {
-		todo := slices.Clone(sets[i].Goroutines)
+		todo = append(todo[:0], sets[i].Goroutines...)
 		for len(todo) > 0 {
 			g := todo[len(todo)-1]
 			todo = todo[:len(todo)-1]
@@ -192,8 +193,8 @@ func behind(in *Input, sets []Deadlock) {
 					continue
 				}
 				seen[o] = true
-				for _, w := range in.Waiters(o) {
-					if !taken[w] && in.Stuck(w) {
+				for _, w := range n.in.Waiters(n.list[o]) {
+					if !taken[w] && n.in.Stuck(w) {
 						taken[w] = true
 						sets[i].Behind++
 						todo = append(todo, w)
@@ -205,35 +206,26 @@ func behind(in *Input, sets []Deadlock) {
 }
 
 // reverse has for each goroutine the objects with stuck waiters on which it can
-// end waits.
+// end waits, by their place in enders.list.
 type reverse struct{ start, objects []int32 }
 
-func newReverse(in *Input) *reverse {
-	r := &reverse{start: make([]int32, in.Goroutines+1)}
-	each := func(f func(g, o int32)) {
-		for o := range int32(in.Objects) {
-			if !slices.ContainsFunc(in.Waiters(o), in.Stuck) {
-				continue
-			}
-			for _, role := range in.Roles(o) {
-				for _, g := range role.Goroutines {
-					if !role.Peer {
-						f(g, o)
-					}
-				}
-			}
-		}
+func (e *enders) reverse(goroutines int) *reverse {
+	r := &reverse{start: make([]int32, goroutines+1)}
+	for _, g := range e.who {
+		r.start[g+1]++
 	}
-	each(func(g, _ int32) { r.start[g+1]++ })
 	for i := 1; i < len(r.start); i++ {
 		r.start[i] += r.start[i-1]
 	}
-	r.objects = make([]int32, r.start[len(r.start)-1])
+	r.objects = make([]int32, len(e.who))
 	next := slices.Clone(r.start)
-	each(func(g, o int32) {
-		r.objects[next[g]] = o
-		next[g]++
-	})
+	for i := range e.list {
+		who, _ := e.of(i)
+		for _, g := range who {
+			r.objects[next[g]] = int32(i)
+			next[g]++
+		}
+	}
 	return r
 }
 

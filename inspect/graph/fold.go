@@ -104,6 +104,9 @@ func (f *folder) parts(gs []int32) []part {
 // take puts object o into a thing.
 func (f *folder) take(o int32) int32 {
 	waiters := f.parts(f.in.Waiters(o))
+	if len(waiters) == 0 {
+		return -1
+	}
 	f.buf = append(f.buf[:0], f.in.Kind(o)...)
 	for _, p := range waiters {
 		f.buf = binary.AppendUvarint(f.buf, uint64(p.group)+1)
@@ -232,23 +235,27 @@ func merge[E comparable](list []E, key func(E) E, add func(to *E, e E)) []E {
 // cutThings keeps at most most things that a group up to last touches: those of
 // the most telling groups.
 func (f *folder) cutThings(last int32, most int) {
-	best := make([]int32, len(f.Things))
+	type groups struct{ waits, acts int32 }
+	best := make([]groups, len(f.Things))
 	for i := range best {
-		best[i] = math.MaxInt32
+		best[i] = groups{math.MaxInt32, math.MaxInt32}
 	}
 	for _, w := range f.Waits {
-		best[w.Thing] = min(best[w.Thing], w.Group)
+		best[w.Thing].waits = min(best[w.Thing].waits, w.Group)
 	}
 	for _, a := range f.Acts {
-		best[a.Thing] = min(best[a.Thing], a.Group)
+		best[a.Thing].acts = min(best[a.Thing].acts, a.Group)
 	}
 	order := make([]int32, 0, len(f.Things))
 	for t := range f.Things {
-		if best[t] <= last {
+		if min(best[t].waits, best[t].acts) <= last {
 			order = append(order, int32(t))
 		}
 	}
-	slices.SortStableFunc(order, func(x, y int32) int { return cmp.Compare(best[x], best[y]) })
+	slices.SortStableFunc(order, func(x, y int32) int {
+		return cmp.Or(cmp.Compare(min(best[x].waits, best[x].acts), min(best[y].waits, best[y].acts)),
+			cmp.Compare(best[x].waits, best[y].waits), cmp.Compare(best[x].acts, best[y].acts))
+	})
 	order = order[:min(len(order), most)]
 	f.RestThings = len(f.Things) - len(order)
 	number := make([]int32, len(f.Things))

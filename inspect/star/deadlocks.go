@@ -146,7 +146,7 @@ func (in *Interp) deadlockLines(d *inspect.Deadlock) []string {
 		lines = append(lines, fmt.Sprintf("    … %d more steps, back to goroutine %d", more, d.Cycle[0].Goid))
 	}
 	if d.Count > len(d.Cycle) {
-		lines = append(lines, "    members: "+joinIDs(d.Goids, 20, d.Count))
+		lines = append(lines, "    ids "+joinIDs(d.Goids, 20, d.Count))
 	}
 	return lines
 }
@@ -157,11 +157,24 @@ func stepLine(s *inspect.WaitStep) string {
 	if s.WaitsFor == s.Goid {
 		who = "itself"
 	}
-	line := fmt.Sprintf("goroutine %d [%s %s %v] waits for %s to %s it", s.Goid, s.Op, objectWord(s.Kind), s.Object, who, s.How)
+	line := fmt.Sprintf("goroutine %d [%s %s %v] waits for %s to %s", s.Goid, s.Op, objectWord(s.Kind), s.Object, who, howPhrase(s.How))
 	if s.Place != "" {
 		line += ", at " + s.Place
 	}
 	return line
+}
+
+// howPhrase is what ends a wait as something that somebody does to an object.
+func howPhrase(how string) string {
+	switch how {
+	case "send":
+		return "send to it"
+	case "recv":
+		return "receive from it"
+	case "done":
+		return "call Done on it"
+	}
+	return how + " it"
 }
 
 // objectWord names a kind of object.

@@ -157,7 +157,7 @@ func rootLines(r *inspect.Root) []string {
 	for _, t := range r.Through {
 		line := fmt.Sprintf("    %s on %s %v", waiting(t.Waiters), objectWord(t.Kind), t.Object)
 		if t.How != "" {
-			line += " for it to " + t.How
+			line += fmt.Sprintf(" for goroutine %d to %s", r.Goid, howPhrase(t.How))
 		}
 		lines = append(lines, line)
 	}

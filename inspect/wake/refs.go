@@ -107,8 +107,8 @@ func addRef(list []ref, from int, r ref) []ref {
 		case r.own == old.own:
 			old.inner, old.outer = min(old.inner, r.inner), max(old.outer, r.outer)
 			old.exact = old.exact || r.exact
+			old.off = min(old.off, r.off)
 		}
-		old.off = min(old.off, r.off)
 		return list
 	}
 	return append(list, r)

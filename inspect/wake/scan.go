@@ -215,9 +215,13 @@ const nearby = 24
 
 // slot notes one pointer.
 func (c *scanner) slot(g *goroutine, v mem.Addr, word uint64, frame uint16) {
-	if !c.a.interesting(v) {
-		return
+	if c.a.interesting(v) {
+		c.fold(g, v, word, frame)
 	}
+}
+
+// fold puts a pointer to those of the goroutine, unless it is one of them.
+func (c *scanner) fold(g *goroutine, v mem.Addr, word uint64, frame uint16) {
 	for i := len(c.slots) - 1; i >= max(int(g.slots), len(c.slots)-nearby); i-- {
 		s := &c.slots[i]
 		if s.value() != v {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -98,7 +99,8 @@ func (t *tools) install(ctx context.Context, pkg, name string) (string, error) {
 	cmd.Dir = t.dir
 	cmd.Env = append(os.Environ(), "GOBIN="+t.dir, "GOFLAGS=")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go install %s: %w: %s", pkg, err, lastLine(string(out)))
+		progress("go install %s: %v: %s", pkg, err, lastLine(string(out)))
+		return "", errors.New("not installed")
 	}
 	return filepath.Join(t.dir, name), nil
 }
