@@ -18,6 +18,7 @@ import (
 	"rtdbg/inspect/layout"
 	"rtdbg/inspect/locate"
 	"rtdbg/inspect/mem"
+	"rtdbg/inspect/names"
 	"rtdbg/inspect/pcln"
 	"rtdbg/inspect/rt"
 	"rtdbg/inspect/stack"
@@ -111,6 +112,9 @@ type Process struct {
 	heapErr      error
 	wakeMu       sync.Mutex
 	analyzer     *wake.Analyzer
+
+	namesOnce sync.Once
+	named     *names.Names // nil where the executable has no DWARF
 
 	gorootOnce sync.Once
 	gorootDir  string

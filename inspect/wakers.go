@@ -45,7 +45,7 @@ func (p *Process) analysis(ctx context.Context) (*wake.Analyzer, error) {
 	}
 	in.Starts, in.StartsErr = p.starts()
 	if v, ok := p.variables(); ok {
-		in.Variables = v
+		in.Variables, in.Names = v, namer{p}
 	}
 	a, err := wake.New(ctx, in)
 	if err != nil {

@@ -86,10 +86,10 @@ func (p *Program) Locked(pc mem.Addr, lock, unlock Ops) []Site {
 	return sites
 }
 
-// Held is Locked for the locks of package sync: those locked for writing, then
-// those locked for reading.
+// Held is Locked for the locks of package sync: mutexes, then those locked for
+// writing, then those locked for reading.
 func (p *Program) Held(pc mem.Addr) []Site {
-	return slices.Concat(p.Locked(pc, Lock, Unlock), p.Locked(pc, RLock, RUnlock))
+	return slices.Concat(p.Locked(pc, Lock, Unlock), p.Locked(pc, WLock, WUnlock), p.Locked(pc, RLock, RUnlock))
 }
 
 func (p *Program) findLocked(n *fn, at uint32, lock, unlock Ops) []Site {

@@ -18,10 +18,12 @@ const (
 	// least one case of the kind.
 	SelectSend
 	SelectRecv
-	// Lock and Unlock are those of sync.Mutex and, for writing, of
-	// sync.RWMutex; TryLock is a Lock.
+	// Lock and Unlock are those of sync.Mutex, WLock and WUnlock those of
+	// sync.RWMutex for writing; TryLock is a Lock.
 	Lock
 	Unlock
+	WLock
+	WUnlock
 	RLock
 	RUnlock
 	// Add is sync.WaitGroup.Add with a positive or unknown number, Done with
@@ -67,7 +69,7 @@ const libraryOps = Cancel | TimerReset | TimerStop | PollClose | PollDeadline | 
 
 // opNames are in the order of the bits.
 var opNames = [numOps]string{
-	"send", "recv", "close", "select send", "select recv", "lock", "unlock", "rlock", "runlock", "add", "done", "wait",
+	"send", "recv", "close", "select send", "select recv", "lock", "unlock", "wlock", "wunlock", "rlock", "runlock", "add", "done", "wait",
 	"cond wait", "signal", "broadcast", "acquire", "release", "coroswitch", "cancel", "timer reset", "timer stop",
 	"poll close", "poll deadline", "notify", "spawn", "exit", "dynamic call",
 }
@@ -103,10 +105,11 @@ func primitives() []primitive {
 		{SelectSend | SelectRecv, []string{selectgo, "reflect.rselect", "reflect.Select"}},
 
 		{Lock, []string{"sync.(*Mutex).Lock", "sync.(*Mutex).lockSlow", "sync.(*Mutex).TryLock",
-			"internal/sync.(*Mutex).Lock", "internal/sync.(*Mutex).lockSlow", "internal/sync.(*Mutex).TryLock",
-			"sync.(*RWMutex).Lock", "sync.(*RWMutex).TryLock"}},
+			"internal/sync.(*Mutex).Lock", "internal/sync.(*Mutex).lockSlow", "internal/sync.(*Mutex).TryLock"}},
 		{Unlock, []string{"sync.(*Mutex).Unlock", "sync.(*Mutex).unlockSlow",
-			"internal/sync.(*Mutex).Unlock", "internal/sync.(*Mutex).unlockSlow", "sync.(*RWMutex).Unlock"}},
+			"internal/sync.(*Mutex).Unlock", "internal/sync.(*Mutex).unlockSlow"}},
+		{WLock, []string{"sync.(*RWMutex).Lock", "sync.(*RWMutex).TryLock"}},
+		{WUnlock, []string{"sync.(*RWMutex).Unlock"}},
 		{RLock, []string{"sync.(*RWMutex).RLock", "sync.(*RWMutex).TryRLock", "sync.(*rlocker).Lock"}},
 		{RUnlock, []string{"sync.(*RWMutex).RUnlock", "sync.(*RWMutex).rUnlockSlow", "sync.(*rlocker).Unlock"}},
 		{Add | Done, []string{groupAdd}},
@@ -115,7 +118,7 @@ func primitives() []primitive {
 		{Add | Spawn | Dynamic, []string{"sync.(*WaitGroup).Go"}},
 		{Wait, []string{"sync.(*WaitGroup).Wait"}},
 		// Wait gives the lock up while it waits.
-		{CondWait | Unlock | Lock, []string{"sync.(*Cond).Wait"}},
+		{CondWait | Unlock | Lock | WUnlock | WLock, []string{"sync.(*Cond).Wait"}},
 		{Signal, []string{"sync.(*Cond).Signal", "sync.runtime_notifyListNotifyOne"}},
 		{Broadcast, []string{"sync.(*Cond).Broadcast", "sync.runtime_notifyListNotifyAll"}},
 

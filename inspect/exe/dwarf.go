@@ -54,6 +54,19 @@ func (f *File) debugSection(ef *elf.File, name string) (b []byte, ok bool, err e
 }
 
 func (f *File) readDWARF() (d *dwarf.Data, err error) {
+	content, err := f.dwarfContent()
+	if err != nil {
+		return nil, err
+	}
+	defer recoverTo(&err, f.Path)
+	if d, err = newDWARF(content, nil); err != nil {
+		return nil, fmt.Errorf("%s: DWARF: %w", f.Path, err)
+	}
+	return d, nil
+}
+
+// readDWARFContent reads the sections of the entries and their values.
+func (f *File) readDWARFContent() (content map[string][]byte, err error) {
 	if !f.hasDebugInfo() {
 		return nil, fmt.Errorf("%s: %w", f.Path, ErrNoDWARF)
 	}
@@ -62,22 +75,27 @@ func (f *File) readDWARF() (d *dwarf.Data, err error) {
 		return nil, err
 	}
 	defer recoverTo(&err, f.Path)
-	content := make(map[string][]byte)
+	content = make(map[string][]byte)
 	for _, name := range slices.Concat(entrySections, valueSections) {
 		if content[name], _, err = f.debugSection(ef, name); err != nil {
 			return nil, err
 		}
 	}
-	d, err = dwarf.New(content["debug_abbrev"], nil, nil, content["debug_info"], nil, nil, nil, content["debug_str"])
+	return content, nil
+}
+
+// newDWARF parses sections; ranges is .debug_ranges or nil.
+func newDWARF(content map[string][]byte, ranges []byte) (*dwarf.Data, error) {
+	d, err := dwarf.New(content["debug_abbrev"], nil, nil, content["debug_info"], nil, nil, ranges, content["debug_str"])
 	if err != nil {
-		return nil, fmt.Errorf("%s: DWARF: %w", f.Path, err)
+		return nil, err
 	}
 	for _, name := range valueSections {
 		if len(content[name]) == 0 {
 			continue
 		}
 		if err := d.AddSection("."+name, content[name]); err != nil {
-			return nil, fmt.Errorf("%s: DWARF: %w", f.Path, err)
+			return nil, err
 		}
 	}
 	return d, nil

@@ -38,8 +38,11 @@ type File struct {
 	ids      BuildIDs
 	build    *BuildInfo
 	buildErr error
-	dwarf    func() (*dwarf.Data, error)
-	debugELF func() (*elf.File, error)
+	// Each is read when it is first asked for.
+	dwarf        func() (*dwarf.Data, error)
+	dwarfContent func() (map[string][]byte, error)
+	debugInfo    func() (*DebugInfo, error)
+	debugELF     func() (*elf.File, error)
 }
 
 // Open opens the executable of a Go program. Errors are one line that names
@@ -110,7 +113,9 @@ func newFile(m *Mapped) (*File, error) {
 	f.ids = BuildIDsOf(f.notes())
 	f.build, f.buildErr = f.findBuildInfo()
 	f.debugELF = sync.OnceValues(f.openDebugELF)
+	f.dwarfContent = sync.OnceValues(f.readDWARFContent)
 	f.dwarf = sync.OnceValues(f.readDWARF)
+	f.debugInfo = sync.OnceValues(f.readDebugInfo)
 	return f, nil
 }
 

@@ -34,6 +34,9 @@ func (r *Resolver) describe(s *subject, row *Row, ref Ref) On {
 		on.Type = "sync.WaitGroup"
 	case Sema:
 		describeSema(&on, ref.Part)
+		if ref.Part == RuntimeSema {
+			r.describeRuntimeSema(s, &on)
+		}
 	case Cond:
 		on.Type = "sync.Cond"
 		if r.rt.Cond(ref.Addr) != nil {

@@ -150,6 +150,8 @@ func semacquireRole(tr *stack.Trace, row *Row) semaRole {
 		return fd(FDRead, fdReadSema)
 	case calls(tr, "internal/poll.(*FD).Close"):
 		return fd(FDClose, fdCloseSema)
+	case takesRuntimeSema(semaTaker(tr)):
+		return fd(RuntimeSema, 0)
 	}
 	return semaRole{row.ref, 0}
 }
@@ -205,7 +207,7 @@ func SemaOffsets(ref Ref) []mem.Addr {
 	case WaitGroup:
 		return []mem.Addr{waitGroupSema}
 	case Sema:
-		if ref.Part == Whole {
+		if ref.Part == Whole || ref.Part == RuntimeSema {
 			return []mem.Addr{0}
 		}
 		return []mem.Addr{fdReadSema, fdWriteSema, fdCloseSema}

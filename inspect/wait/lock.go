@@ -73,7 +73,7 @@ func (r *Resolver) Lock(ref Ref) (LockState, error) {
 		l, err = r.rt.ReadNotifyList(rt.NotifyListOfCond(ref.Addr))
 		s.Waiters = int(l.Wait - l.Notify)
 	case Sema:
-		if ref.Part == Whole {
+		if ref.Part == Whole || ref.Part == RuntimeSema {
 			return s, fmt.Errorf("semaphore %v: it belongs to no lock that is known", ref.Addr)
 		}
 		err = r.fdState(&s)

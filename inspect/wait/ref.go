@@ -78,6 +78,9 @@ const (
 	FDRead
 	FDWrite
 	FDClose
+	// RuntimeSema is a semaphore of the runtime's own, whose address the Ref
+	// has; RuntimeSema of the Resolver names it.
+	RuntimeSema
 )
 
 // subject is a goroutine that is asked about. Its stack is got when needed.

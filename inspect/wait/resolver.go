@@ -123,6 +123,10 @@ func (r *Resolver) Class(g *rt.G) Class {
 		return Executing
 	case row.Class == ByGoroutine && row.Kind == Chan && g.Waiting == 0:
 		return ByNobody // a select of nil channels only
+	case row.Kind == Sema:
+		if s, _, ok := r.RuntimeSema(g); ok {
+			return s.Class
+		}
 	}
 	return row.Class
 }

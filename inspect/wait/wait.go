@@ -50,6 +50,8 @@ type On struct {
 	Addr *mem.Addr `json:"addr"`
 	// Type is the object's Go type, "" where it is not known.
 	Type string `json:"type,omitempty"`
+	// Name is that of a semaphore of the runtime's own, as "runtime.worldsema".
+	Name string `json:"name,omitempty"`
 
 	// Select says that this is a case of a select; Case is its place among
 	// the cases in source order, from 0, nil where that is not known.

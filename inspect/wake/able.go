@@ -52,9 +52,9 @@ func opsFor(kind wait.Kind, op wait.Op) code.Ops {
 		return code.Unlock
 	case wait.RWMutex:
 		if op == wait.RLock {
-			return code.Unlock
+			return code.WUnlock
 		}
-		return code.Unlock | code.RUnlock
+		return code.WUnlock | code.RUnlock
 	case wait.WaitGroup:
 		return code.Done
 	case wait.Cond:
@@ -72,7 +72,7 @@ func opWords(ops code.Ops) string {
 		word string
 	}{
 		{code.Send | code.SelectSend, "send"}, {code.Recv | code.SelectRecv, "recv"}, {code.Close, "close"}, {code.Cancel, "close"},
-		{code.Unlock | code.RUnlock, "unlock"}, {code.Done, "done"}, {code.Signal | code.Broadcast, "signal"},
+		{code.Unlock | code.WUnlock | code.RUnlock, "unlock"}, {code.Done, "done"}, {code.Signal | code.Broadcast, "signal"},
 		{code.CoroSwitch, "resume"},
 	} {
 		if ops&x.ops != 0 {

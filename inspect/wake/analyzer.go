@@ -63,6 +63,7 @@ type Analyzer struct {
 	heap   *heap.Heap    // nil if it could not be read
 	code   *code.Program // nil if nothing is known
 	vars   Variables     // nil if nothing is known
+	names  Names         // nil if nothing is known
 
 	gs      []rt.G
 	info    []goroutine
@@ -130,9 +131,10 @@ type Input struct {
 	// Heap may be nil; HeapErr then says why.
 	Heap    *heap.Heap
 	HeapErr error
-	// Code and Variables may be nil.
+	// Code, Variables and Names may be nil.
 	Code      *code.Program
 	Variables Variables
+	Names     Names
 	// Starts are the functions that timers will start; StartsErr says why
 	// some are missing.
 	Starts    []Start
@@ -148,7 +150,7 @@ type Input struct {
 
 // New examines all goroutines of the target.
 func New(ctx context.Context, in Input) (*Analyzer, error) {
-	a := &Analyzer{rt: in.RT, stacks: in.Stacks, wait: in.Wait, heap: in.Heap, code: in.Code, vars: in.Variables,
+	a := &Analyzer{rt: in.RT, stacks: in.Stacks, wait: in.Wait, heap: in.Heap, code: in.Code, vars: in.Variables, names: in.Names,
 		starts: in.Starts, nowNS: in.NowNS, nowKnown: in.NowKnown, gs: in.Gs, unreadable: in.Unreadable, info: make([]goroutine, len(in.Gs))}
 	if in.HeapErr != nil {
 		a.notes = append(a.notes, "heap incomplete: "+in.HeapErr.Error())

@@ -56,6 +56,9 @@ func (a *Analyzer) waiting(i int, ans *Answer) {
 	case class == wait.ByNetwork:
 		ans.Verdict = External
 		ans.Wakers = append(ans.Wakers, pollWakers(a.wait.On(g))...)
+	case row.Kind == wait.Sema && class != wait.ByGoroutine:
+		ans.Verdict = External
+		ans.Wakers = append(ans.Wakers, a.runtimeSemaWaker(g))
 	case class == wait.ByGC, class == wait.ByRuntime:
 		ans.Verdict = External
 		ans.Wakers = append(ans.Wakers, Waker{By: byOf(class), How: "ready", Certainty: Proven,

@@ -21,7 +21,10 @@ func (a *Analyzer) Evidence(c *Candidate, n int) []string {
 	sh := a.shapes.list[a.info[i].shape]
 	name, shown := a.stacks.Func(sh.stack, int(c.ref.inner))
 	what := fmt.Sprintf("frame %d %s refers to %s %v", shown, name, o.kind, o.addr)
+	called, ok := a.nameOf(c, n)
 	switch {
+	case ok:
+		what = called
 	case c.ref.named && len(c.chain) == 0:
 		what = fmt.Sprintf("frame %d %s uses %s, the %s itself", shown, name, a.wordIn(o.node, offset(o.addr, a.nodes[o.node].extent.Start)), o.kind)
 	case c.ref.named:

@@ -25,7 +25,7 @@ func (a *Analyzer) rwOwners(n int, op wait.Op, o *ownership) {
 			return
 		}
 	}
-	a.exclusive(n, exclusiveLock, o)
+	a.exclusive(n, writeLock, o)
 	if len(o.owners) == 0 && op == wait.Lock {
 		// w is locked by a writer that is still on its way.
 		o.owners = a.lockedBy(n, readLock, false)

@@ -134,16 +134,17 @@ func (a *Analyzer) mutexOwner(n int, w waiter, o *ownership) {
 		o.owners = a.takers(n, m.Starving)
 		return
 	}
-	a.exclusive(n, exclusiveLock, o)
+	a.exclusive(n, mutexLock, o)
 }
 
 // lockOps are the operations on one kind of lock.
 type lockOps struct{ lock, unlock code.Ops }
 
-// lockKinds are a mutex or a lock for writing, and one for reading.
+// The kinds of lock: a mutex, an RWMutex for writing and one for reading.
 var (
-	exclusiveLock = lockOps{code.Lock, code.Unlock}
-	readLock      = lockOps{code.RLock, code.RUnlock}
+	mutexLock = lockOps{code.Lock, code.Unlock}
+	writeLock = lockOps{code.WLock, code.WUnlock}
+	readLock  = lockOps{code.RLock, code.RUnlock}
 )
 
 // exclusive fills in the one owner of a lock from what stacks and code show.
@@ -161,7 +162,8 @@ func (a *Analyzer) exclusive(n int, ops lockOps, o *ownership) {
 	}
 	if len(best) == 1 {
 		best[0].certainty = Inferred
-		o.owners, o.sole = best, true
+		// A waiter that has been woken may have taken it by now.
+		o.owners, o.sole = best, len(a.takers(n, false)) == 0
 		return
 	}
 	for i := range o.owners {
@@ -185,6 +187,10 @@ func (a *Analyzer) lockedBy(n int, ops lockOps, waiting bool) []owner {
 		if fact, ok := a.deferredOn(int(i), n, routes, ops.unlock); ok {
 			seen[i] = true
 			list = append(list, owner{i, Inferred, fact})
+			return
+		}
+		if p.hops > 0 {
+			// What it has locked may be another lock on the way.
 			return
 		}
 		l := a.lockedIn(lockedKey{gr.shape, r.inner, r.outer, ops})

@@ -22,7 +22,7 @@ var lower = []string{"inspect/arch", "inspect/exe", "inspect/mem", "inspect/layo
 // middle are those on top of them that know the runtime's structures, each
 // for one question, and the session with Delve.
 var middle = []string{
-	"inspect/rt", "inspect/stack", "inspect/locate", "inspect/wait", "inspect/heap", "inspect/wake", "inspect/graph",
+	"inspect/rt", "inspect/stack", "inspect/locate", "inspect/wait", "inspect/heap", "inspect/wake", "inspect/graph", "inspect/names",
 	"inspect/delve", "inspect/progress", "runtimeversions",
 }
 
@@ -45,6 +45,7 @@ var arrows = map[string][]string{
 	"inspect/heap":   {"inspect/arch", "inspect/mem", "inspect/layout", "inspect/rt", "inspect/progress"},
 	"inspect/wake":   {"inspect/progress", "inspect/mem", "inspect/rt", "inspect/stack", "inspect/code", "inspect/wait", "inspect/heap"},
 	"inspect/graph":  {"inspect/mem", "inspect/wait", "inspect/wake"},
+	"inspect/names":  {"inspect/exe", "inspect/mem", "inspect/rt", "inspect/stack"},
 	"inspect/delve":  {"inspect/arch", "inspect/exe", "inspect/mem"},
 	"inspect/render": nil,
 	// What counts work for those who wait knows nothing else, and all may count.

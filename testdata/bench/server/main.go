@@ -20,6 +20,7 @@ import (
 	"github.com/go-delve/delve/service/rpccommon"
 	"github.com/spf13/cobra"
 	"go.starlark.net/starlark"
+	"go.starlark.net/syntax"
 )
 
 func main() {
@@ -63,7 +64,7 @@ func serve(n int, heavy string) error {
 // weigh keeps the linker from leaving large packages out.
 func weigh(l net.Listener, program string) error {
 	c := &cobra.Command{Use: "debug", RunE: func(*cobra.Command, []string) error {
-		if _, err := starlark.ExecFile(new(starlark.Thread), program, nil, nil); err != nil {
+		if _, err := starlark.ExecFileOptions(new(syntax.FileOptions), new(starlark.Thread), program, nil, nil); err != nil {
 			return err
 		}
 		s := rpccommon.NewServer(&service.Config{Listener: l, APIVersion: 2, ProcessArgs: []string{program},
