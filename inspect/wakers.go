@@ -114,6 +114,15 @@ func (r roots) Func(s *stack.Stack, frame int) (name string, shown int) {
 	return r.p.printed(s.Frames[frame].Func.Name), shown - 1
 }
 
+// SP returns the stack pointer in a physical frame of goroutine number i.
+func (r roots) SP(i, frame int) (mem.Addr, bool) {
+	t := r.p.gs[i].Trace()
+	if t.Stack == nil || frame < 0 || frame >= len(t.Stack.Frames) {
+		return 0, false
+	}
+	return t.SP + mem.Addr(t.Stack.Frames[frame].SP), true
+}
+
 // Deferred visits the pending deferred calls of goroutine number i. What cannot
 // be read of them is missing.
 func (r roots) Deferred(i int, visit func(*stack.Deferred)) { _ = r.p.deferred(r.p.gs[i], visit) }

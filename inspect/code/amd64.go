@@ -320,6 +320,12 @@ func (x *x86) effect(in *inst, regs *registers) {
 		x.effectOneByte(in, regs, reg, rm)
 	case x.escape == vex:
 		in.clears = true
+	case x.escape == 1 && (x.op == 0xb1 || x.op == 0xc1) && x.base >= 0: // CMPXCHG, XADD
+		in.atomic = regs[x.base].plus(int64(x.disp))
+		x.forget(in, reg, rm)
+	case x.escape == 1 && (x.op == 0xb1 || x.op == 0xc1) && x.ripRelative:
+		in.atomic = value{address, int64(in.ref)}
+		x.forget(in, reg, rm)
 	default:
 		x.forget(in, reg, rm)
 	}
@@ -346,7 +352,10 @@ func (x *x86) effectOneByte(in *inst, regs *registers, reg, rm int) {
 	case op == 0x89:
 		if x.base == stackReg && wide {
 			in.stores[0] = store{true, int64(x.disp), regs[reg]}
+			in.set(reg, regs[reg].spilled(int64(x.disp)))
 		}
+	case op == 0x8d && wide && x.base >= 0 && x.base != stackReg:
+		in.set(reg, regs[x.base].plus(int64(x.disp)))
 	case op == 0x8d && x.base == stackReg:
 		in.set(reg, value{frame, int64(x.disp)})
 	case op == 0x8b && wide:

@@ -65,6 +65,15 @@ func dataARM64(w uint32, rd, rn int, pc mem.Addr, in *inst, regs *registers) {
 		case src.kind == address:
 			result = value{address, src.n + imm}
 			in.ref, in.taken = mem.Addr(result.n), true
+		case w>>31 != 0:
+			result = src.plus(imm)
+		}
+	case w&0xfffffc00 == 0x885ffc00, w&0xffe0fc00 == 0x88e0fc00, w&0xffe0fc00 == 0xb8e00000: // LDAXR, CASAL, LDADDAL of 32 bits
+		if rn != zeroReg {
+			in.atomic = src.plus(0)
+		}
+		if w>>24 == 0x88 && w>>23&1 != 0 { // CASAL puts the old value into Rs
+			rd = int(w >> 16 & 31)
 		}
 	case w&0x3b000000 == 0x39000000: // LDR, STR and kin, unsigned offset
 		result = memoryARM64(w, rd, rn, in, regs)
@@ -123,6 +132,9 @@ func memoryARM64(w uint32, rd, rn int, in *inst, regs *registers) value {
 	case vectorReg, opc == 0: // a store, or into a register of another kind
 		if size == 3 && !vectorReg && rn == zeroReg {
 			in.stores[0] = store{true, at, regs.stored(rd)}
+			if rd != zeroReg {
+				return regs[rd].spilled(at)
+			}
 		}
 		return regs[rd]
 	case size == 3 && opc == 1 && src.kind == address:

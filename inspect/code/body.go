@@ -35,6 +35,12 @@ type ref struct {
 	addr mem.Addr
 }
 
+// atomicOp is an atomic instruction and the address that it works on.
+type atomicOp struct {
+	off uint32
+	on  value
+}
+
 // span is code at offsets [lo, hi) of a function.
 type span struct{ lo, hi uint32 }
 
@@ -51,6 +57,8 @@ type body struct {
 	events  []event
 	inlined []inlined
 	refs    []ref
+	// atomics are where its atomic instructions are whose operand is known.
+	atomics []atomicOp
 	// unread says that not all of the code could be read and decoded.
 	unread bool
 }
@@ -97,6 +105,9 @@ func (p *Program) build(n *fn) {
 func (b *builder) visit(in *inst, regs *registers) bool {
 	if in.ref != 0 {
 		b.refer(in)
+	}
+	if in.atomic.kind != unknown {
+		b.atomics = append(b.atomics, atomicOp{uint32(in.off), in.atomic})
 	}
 	for _, s := range in.stores {
 		if s.ok && (b.openDefers || b.contexts) {

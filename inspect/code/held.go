@@ -35,7 +35,7 @@ func (p *Program) turns(n *fn, lock, unlock Ops) []turn {
 		list = append(list, t)
 	}
 	for _, in := range b.inlined {
-		add(in.span, in.call, in.ops, value{})
+		add(in.span, in.call, in.ops, b.atomicIn(in))
 	}
 	for i := range b.events {
 		e := &b.events[i]
@@ -53,6 +53,25 @@ func (p *Program) turns(n *fn, lock, unlock Ops) []turn {
 	slices.SortFunc(list, func(a, b turn) int { return cmp.Compare(a.lo, b.lo) })
 	return list
 }
+
+// atomicIn is the lock that an inlined operation works on, as the operand of
+// its first atomic instruction has it.
+func (b *body) atomicIn(in inlined) value {
+	for _, a := range b.atomics {
+		switch {
+		case a.off < in.lo || in.hi <= a.off:
+		case in.ops&(Lock|Unlock) != 0:
+			return a.on // the state is the first word of a Mutex
+		case in.ops&(RLock|RUnlock) != 0:
+			return a.on.minus(readerCount)
+		}
+	}
+	return value{}
+}
+
+// readerCount is the offset of that field in an RWMutex (sync/rwmutex.go; the
+// same in all Go versions since 1.18).
+const readerCount = 16
 
 // callSize is how many bytes in front of a return address belong to the call:
 // the size of a direct call.

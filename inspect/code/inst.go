@@ -38,6 +38,9 @@ type inst struct {
 
 	// stores are the words that it stores into the frame.
 	stores [2]store
+	// atomic is the address that an instruction such as compare-and-swap
+	// works on, as far as it is known.
+	atomic value
 
 	// sets says what the registers hold behind the instruction where that
 	// differs; clears that nothing is known of any.
@@ -90,6 +93,9 @@ const (
 	through
 	// frame is an address in the frame, n its offset from SP.
 	frame
+	// field is an address behind what a word of the frame points to: n is the
+	// word's offset from SP << 32 and the offset behind it.
+	field
 	// canceller is the function that a context comes with, cancels the code
 	// that it calls.
 	canceller
@@ -104,6 +110,43 @@ const (
 type value struct {
 	kind valueKind
 	n    int64
+}
+
+// plus is the address n bytes behind v, if v is one that is known.
+func (v value) plus(n int64) value {
+	switch {
+	case v.kind == address:
+		return value{address, v.n + n}
+	case n < 0 || n > maxField:
+	case v.kind == slot && v.n >= 0 && v.n <= maxField:
+		return value{field, v.n<<32 | n}
+	case v.kind == field && v.n&maxField+n <= maxField:
+		return value{field, v.n + n}
+	}
+	return value{}
+}
+
+// minus is the address n bytes in front of v, if v is one that is known.
+func (v value) minus(n int64) value {
+	switch {
+	case v.kind == address:
+		return value{address, v.n - n}
+	case v.kind == field && v.n&maxField >= n:
+		return value{field, v.n - n}
+	}
+	return value{}
+}
+
+// maxField bounds the two offsets of a field.
+const maxField = 1<<31 - 1
+
+// spilled is what a register holds that is stored at an offset from SP: what
+// is not known otherwise is known by that word.
+func (v value) spilled(at int64) value {
+	if v.kind == unknown {
+		return value{slot, at}
+	}
+	return v
 }
 
 // maxRegs is the largest number of general registers of an architecture.

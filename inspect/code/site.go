@@ -30,6 +30,11 @@ type Site struct {
 	// that the variable points to the object, as one of a channel type does.
 	On        mem.Addr
 	OnPointer bool
+	// InFrame says that the operation is done on what a word of the frame
+	// points to: Slot is the word's offset from SP, Offset is added to what
+	// is in it.
+	InFrame      bool
+	Slot, Offset int64
 }
 
 // How is the way from some code to a site.
@@ -202,6 +207,10 @@ func (s *Site) setOn(v value) {
 		s.On = mem.Addr(v.n)
 	case loaded:
 		s.On, s.OnPointer = mem.Addr(v.n), true
+	case slot:
+		s.InFrame, s.Slot = true, v.n
+	case field:
+		s.InFrame, s.Slot, s.Offset = true, v.n>>32, v.n&maxField
 	}
 }
 

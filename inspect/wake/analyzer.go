@@ -37,6 +37,8 @@ type Stacks interface {
 	// function among the frames that outputs show, which count inlined
 	// functions too.
 	Func(s *stack.Stack, frame int) (name string, shown int)
+	// SP returns the stack pointer in a physical frame of goroutine i.
+	SP(i, frame int) (sp mem.Addr, ok bool)
 	// Deferred calls visit for the deferred calls of goroutine i that are
 	// pending, as far as they can be read; the argument is reused.
 	Deferred(i int, visit func(*stack.Deferred))

@@ -169,7 +169,9 @@ func (a *Analyzer) defers(d *stack.Deferred, n int, routes []route, ops code.Ops
 		if !ok || d.Wrapper || a.code.Func(d.Entry).Any()&ops == 0 {
 			continue
 		}
-		if slices.ContainsFunc(routes, func(p route) bool { return p.node == m && offset(v, a.nodes[m].extent.Start) <= p.need }) {
+		if slices.ContainsFunc(routes, func(p route) bool {
+			return p.hops <= 1 && p.node == m && offset(v, a.nodes[m].extent.Start) <= p.need
+		}) {
 			return true
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -150,20 +149,17 @@ var (
 // exclusive fills in the one owner of a lock from what stacks and code show.
 func (a *Analyzer) exclusive(n int, ops lockOps, o *ownership) {
 	o.owners = a.lockedBy(n, ops, false)
-	if len(o.owners) == 0 {
-		// One that waits for itself.
-		o.owners = a.lockedBy(n, ops, true)
+	sure := inferred(o.owners)
+	if len(sure) == 0 {
+		// One that waits for itself. The code of a function that has locked
+		// something is not enough to say that it was this lock.
+		if sure = inferred(a.lockedBy(n, ops, true)); len(sure) == 0 && len(o.owners) == 1 {
+			sure = o.owners
+		}
 	}
-	best := o.owners
-	if len(best) > 1 {
-		// A pending Unlock says more than the code that is to come.
-		best = slices.Clone(best)
-		best = slices.DeleteFunc(best, func(x owner) bool { return x.certainty != Inferred })
-	}
-	if len(best) == 1 {
-		best[0].certainty = Inferred
-		// A waiter that has been woken may have taken it by now.
-		o.owners, o.sole = best, len(a.takers(n, false)) == 0
+	if len(sure) == 1 {
+		sure[0].certainty = Inferred
+		o.owners, o.sole = sure, true
 		return
 	}
 	for i := range o.owners {
@@ -171,34 +167,41 @@ func (a *Analyzer) exclusive(n int, ops lockOps, o *ownership) {
 	}
 }
 
+// inferred are those of a list that are known to hold the very lock.
+func inferred(list []owner) []owner {
+	return slices.DeleteFunc(slices.Clone(list), func(x owner) bool { return x.certainty != Inferred })
+}
+
 // lockedBy finds the goroutines that hold object n by what they have deferred
-// (certainty inferred) or by the code in their frames (possible), those that
-// wait on it themselves or all others. They are in order of goroutines.
+// or locked (certainty inferred) or, where it is not known which lock that was,
+// by the code in their frames (possible): those that wait on it themselves or
+// all others. They are in order of goroutines.
 func (a *Analyzer) lockedBy(n int, ops lockOps, waiting bool) []owner {
 	var list []owner
-	seen := make(map[int32]bool)
+	seen := make(map[int32]int)
 	routes := a.paths(n, nil)
 	a.eachRef(routes, func(g uint32, r *ref, p route) {
-		gr := &a.groups[g]
 		i := int32(r.g)
-		if a.retakes(int(i), n, p) != waiting || seen[i] || r.off > p.need || a.givenUp(int(i), n) {
+		at, known := seen[i]
+		if known && list[at].certainty == Inferred || a.retakes(int(i), n, p) != waiting || r.off > p.need || a.givenUp(int(i), n) {
 			return
 		}
-		if fact, ok := a.deferredOn(int(i), n, routes, ops.unlock); ok {
-			seen[i] = true
-			list = append(list, owner{i, Inferred, fact})
-			return
+		x := owner{g: i, certainty: Inferred}
+		ok := false
+		if !known {
+			x.fact, ok = a.deferredOn(int(i), n, routes, ops.unlock)
 		}
-		if p.hops > 0 {
-			// What it has locked may be another lock on the way.
-			return
+		if !ok {
+			x.fact, x.certainty, ok = a.lockedIn(lockedKey{a.groups[g].shape, r.inner, r.outer, ops}, int(i), n)
 		}
-		l := a.lockedIn(lockedKey{gr.shape, r.inner, r.outer, ops})
-		if !l.ok || waiting && l.frame == a.firstOwn(gr.shape) && p.hops == 0 && l.count < 1 {
-			return
+		switch {
+		case !ok:
+		case known:
+			list[at] = x
+		default:
+			seen[i] = len(list)
+			list = append(list, x)
 		}
-		seen[i] = true
-		list = append(list, owner{i, Possible, l.fact})
 	})
 	slices.SortFunc(list, func(x, y owner) int { return cmp.Compare(x.g, y.g) })
 	return list
@@ -223,56 +226,6 @@ func (a *Analyzer) eachRef(routes []route, visit func(g uint32, r *ref, p route)
 			}
 		}
 	}
-}
-
-// lockedKey is a part of a stack and a kind of lock.
-type lockedKey struct {
-	shape        uint32
-	inner, outer uint16
-	ops          lockOps
-}
-
-// locked is a frame whose function has locked and will unlock.
-type locked struct {
-	ok    bool
-	frame int
-	count int
-	fact  string
-}
-
-// lockedIn finds the innermost frame among those that lead to a lock whose
-// function has locked one and will unlock one: it was called in between.
-func (a *Analyzer) lockedIn(k lockedKey) locked {
-	if a.code == nil {
-		return locked{}
-	}
-	if v, ok := a.lockeds.Load(k); ok {
-		return v.(locked)
-	}
-	sh := a.shapes.list[k.shape]
-	var l locked
-	for i := int(k.inner); i <= int(k.outer) && i < len(sh.stack.Frames); i++ {
-		pc := sh.stack.Frames[i].PC
-		if !sh.own[i] || a.code.After(pc).Any()&k.ops.unlock == 0 {
-			continue
-		}
-		sites := a.code.Locked(pc, k.ops.lock, k.ops.unlock)
-		if len(sites) == 0 {
-			continue
-		}
-		s := sites[len(sites)-1]
-		name, shown := a.stacks.Func(sh.stack, i)
-		l = locked{ok: true, frame: i, count: len(sites),
-			fact: fmt.Sprintf("frame %d %s refers to it, has locked at %s:%d and not unlocked yet", shown, name, path.Base(s.File), s.Line)}
-		break
-	}
-	a.lockeds.Store(k, l)
-	return l
-}
-
-// firstOwn is the innermost frame of a shape that is the program's own.
-func (a *Analyzer) firstOwn(shape uint32) int {
-	return slices.Index(a.shapes.list[shape].own, true)
 }
 
 // waitsOnlyOn reports whether object n is all that goroutine i waits on.

@@ -91,7 +91,7 @@ func locks(m *sync.Mutex) {
 	m.Unlock()
 }
 
-// after: own=runlock,lock,unlock
+// after: own=runlock,wlock,wunlock
 // before: own=rlock
 // held: rlock
 //
@@ -255,7 +255,7 @@ func tries(a, b chan int) {
 	}
 }
 
-// func: own=cond wait,lock,unlock
+// func: own=cond wait,lock,unlock,wlock,wunlock
 //
 //go:noinline
 func condWaits(c *sync.Cond) { c.Wait() }
@@ -551,7 +551,7 @@ type server struct {
 	wg sync.WaitGroup
 }
 
-// after: own=lock,unlock called=runlock,done
+// after: own=wlock,wunlock called=runlock,done
 // before: own=rlock
 // held: rlock
 //
