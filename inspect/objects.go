@@ -119,6 +119,9 @@ func (p *Process) timerState(t *rt.Timer) *TimerState {
 	s := &TimerState{PeriodNS: orNil(t.Period)}
 	if t.When != 0 {
 		s.WhenNS = &t.When
+		if t.Fake {
+			return s // its clock is that of a bubble
+		}
 		if d, _, ok := p.Now().Until(t.When); ok {
 			s.InNS = &d
 		}

@@ -39,6 +39,8 @@ type TimerRecord struct {
 	Func string `json:"func,omitempty"`
 	// P is the P in whose heap it is, nil for one that is in none.
 	P *int32 `json:"p"`
+	// Bubble is the synctest bubble on whose clock it runs, nil for none.
+	Bubble *mem.Addr `json:"bubble,omitempty"`
 	// Goid is the goroutine that it wakes from a sleep, or, with Chan or FD,
 	// one that waits.
 	Goid *uint64 `json:"goid,omitempty"`
@@ -79,15 +81,62 @@ func (p *Process) Timers(ctx context.Context) ([]TimerRecord, error) {
 		}
 		rec := p.timerRecord(&t.Timer, names)
 		rec.P = &t.P
-		if rec.Chan != nil {
-			w := waiting[*rec.Chan]
-			rec.Goid, rec.Waiting = orNil(w.first), w.n
-			delete(waiting, *rec.Chan)
-		}
+		rec.awaited(waiting)
 		list = append(list, rec)
 	}
 	slices.SortStableFunc(list, func(a, b TimerRecord) int { return cmp.Compare(*a.WhenNS, *b.WhenNS) })
-	return append(list, p.neverFiring(waiting, names)...), err
+	inBubbles, berr := p.bubbleTimers(ctx, waiting, names)
+	list = append(list, inBubbles...)
+	return append(list, p.neverFiring(waiting, names)...), errors.Join(err, berr)
+}
+
+// bubbleTimers are the timers of all synctest bubbles, those of each in the
+// order in which they fire.
+func (p *Process) bubbleTimers(ctx context.Context, waiting map[mem.Addr]chanWaits, names map[mem.Addr]string) ([]TimerRecord, error) {
+	gs, err := p.Goroutines(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var list []TimerRecord
+	var errs []error
+	seen := make(map[mem.Addr]bool)
+	for _, g := range gs {
+		a := g.Bubble
+		if a == 0 || seen[a] {
+			continue
+		}
+		seen[a] = true
+		b, err := p.RT.ReadBubble(a)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		timers, err := p.RT.BubbleTimers(&b)
+		errs = append(errs, err)
+		slices.SortStableFunc(timers, func(x, y rt.Timer) int { return cmp.Compare(x.When, y.When) })
+		for i := range timers {
+			t := &timers[i]
+			if t.When == 0 {
+				continue
+			}
+			rec := p.timerRecord(t, names)
+			in := t.When - b.Now
+			rec.Bubble, rec.InNS = &a, &in
+			rec.awaited(waiting)
+			list = append(list, rec)
+		}
+	}
+	return list, errors.Join(errs...)
+}
+
+// awaited notes who waits on the timer's channel, and takes that out of waiting.
+func (t *TimerRecord) awaited(waiting map[mem.Addr]chanWaits) {
+	if t.Chan == nil {
+		return
+	}
+	w := waiting[*t.Chan]
+	t.Goid, t.Waiting = orNil(w.first), w.n
+	delete(waiting, *t.Chan)
 }
 
 // chanWaits is who waits on the channel of a timer.

@@ -25,7 +25,7 @@ type DebugInfo struct {
 	ranges   []unitRange // of all units, in ascending order
 	types    map[dwarf.Offset]*Type
 	funcs    map[dwarf.Offset]*function
-	runtime  map[uint64]dwarf.Offset // types by the address of their descriptors
+	runtime  map[uint64]dwarf.Offset // types by the offsets of their descriptors
 	captured map[uint64][]Captured
 }
 

@@ -161,9 +161,10 @@ func fields(r *dwarf.Reader) ([]Field, error) {
 	return list, nil
 }
 
-// RuntimeType returns the type whose descriptor (internal/abi.Type) lies at
-// addr. The first call reads the names of all types.
-func (d *DebugInfo) RuntimeType(addr uint64) (t *Type, err error) {
+// RuntimeType returns the type whose descriptor (internal/abi.Type) lies at an
+// offset, in bytes, from the beginning of all descriptors (moduledata.types).
+// The first call reads all types.
+func (d *DebugInfo) RuntimeType(offset uint64) (t *Type, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	defer recoverTo(&err, d.path)
@@ -173,9 +174,9 @@ func (d *DebugInfo) RuntimeType(addr uint64) (t *Type, err error) {
 			return nil, err
 		}
 	}
-	off, ok := d.runtime[addr]
+	off, ok := d.runtime[offset]
 	if !ok {
-		return nil, fmt.Errorf("%s: DWARF has no type for descriptor %#x", d.path, addr)
+		return nil, fmt.Errorf("%s: DWARF has no type for the descriptor at %#x", d.path, offset)
 	}
 	return d.typeAt(off)
 }

@@ -183,8 +183,8 @@ func (n *Names) dynamic(v value, x locus) (locus, bool) {
 		}
 		tab = uint64(a)
 	}
-	t, err := n.info.RuntimeType(tab - n.bias)
-	if err != nil {
+	t, ok := n.runtimeType(mem.Addr(tab))
+	if !ok {
 		return x, false
 	}
 	switch t.Kind {
@@ -193,4 +193,20 @@ func (n *Names) dynamic(v value, x locus) (locus, bool) {
 	}
 	x.typ, x.pointer = t, false
 	return x, true
+}
+
+// runtimeType returns the type with this descriptor.
+func (n *Names) runtimeType(at mem.Addr) (*exe.Type, bool) {
+	if len(n.rt.Modules) == 0 || at < n.rt.Modules[0].Types {
+		return nil, false
+	}
+	t, err := n.info.RuntimeType(uint64(at - n.rt.Modules[0].Types))
+	if err != nil {
+		return nil, false
+	}
+	described, err := n.rt.ReadType(at)
+	if err != nil || reflect.Kind(described.Kind) != t.Kind || int64(described.Size) != t.Size {
+		return nil, false
+	}
+	return t, true
 }

@@ -3,6 +3,7 @@ package rt
 import (
 	"fmt"
 
+	"rtdbg/inspect/layout"
 	"rtdbg/inspect/mem"
 )
 
@@ -54,15 +55,23 @@ func (r *Runtime) ReadCoro(a mem.Addr) (Coro, error) {
 	return c, err
 }
 
-// Bubble is a synctest bubble (runtime.synctestBubble, synctest.go; 1.25+).
+// Bubble is a synctest bubble (runtime.synctestBubble, synctest.go, since Go
+// 1.25; runtime.synctestGroup in Go 1.24).
 type Bubble struct {
-	ID      uint64   `rt:"id"`
-	Root    mem.Addr `rt:"root"`
-	Waiter  mem.Addr `rt:"waiter"`
-	Now     int64    `rt:"now"`
-	Total   int64    `rt:"total"`
-	Running int64    `rt:"running"`
-	Active  int64    `rt:"active"`
+	// ID is its number, since Go 1.25.
+	ID uint64 `rt:"id,optional"`
+	// Root is the goroutine that made it, Waiter that in synctest.Wait.
+	Root   mem.Addr `rt:"root"`
+	Waiter mem.Addr `rt:"waiter"`
+	// Now is its clock: nanotime and Unix time in ns at once.
+	Now int64 `rt:"now"`
+	// Total is the number of its goroutines, Running that of those which are
+	// not durably blocked, Active what else keeps its clock from advancing.
+	Total   int64 `rt:"total"`
+	Running int64 `rt:"running"`
+	Active  int64 `rt:"active"`
+	// Timers is its heap of timers, as that of a P.
+	Timers layout.Slice `rt:"timers.heap"`
 }
 
 // ReadBubble reads the synctest bubble at a.
@@ -73,4 +82,30 @@ func (r *Runtime) ReadBubble(a mem.Addr) (Bubble, error) {
 	}
 	err := r.plans.bubble.Read(r.Mem, a, &b)
 	return b, err
+}
+
+// BubbleTimers reads the heap of timers of a bubble. With an error, what was
+// read is returned.
+func (r *Runtime) BubbleTimers(b *Bubble) ([]Timer, error) {
+	addrs, err := r.heapOfTimers(b.Timers)
+	if err != nil {
+		return nil, fmt.Errorf("synctest bubble %d: %w", b.ID, err)
+	}
+	list := make([]Timer, 0, len(addrs))
+	for _, a := range addrs {
+		t, err := r.ReadTimer(a)
+		if err != nil {
+			return list, fmt.Errorf("synctest bubble %d: timer heap: %w", b.ID, err)
+		}
+		list = append(list, t)
+	}
+	return list, nil
+}
+
+// bubbleStruct is the name of the structure of a bubble in the table.
+func bubbleStruct(t *layout.Table) string {
+	if t.Structs["runtime.synctestBubble"] == nil {
+		return "runtime.synctestGroup"
+	}
+	return "runtime.synctestBubble"
 }

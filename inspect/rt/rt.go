@@ -121,7 +121,7 @@ func (r *Runtime) compile() error {
 		bind(&p.deferred, t, "runtime._defer"),
 		bind(&p.memStats, t, "runtime.mstats"),
 		bindOptional(&p.coro, t, "runtime.coro"),
-		bindOptional(&p.bubble, t, "runtime.synctestBubble"),
+		bindOptional(&p.bubble, t, bubbleStruct(t)),
 		bindOptional(&p.hmap, t, "runtime.hmap"),
 		p.waiting.compile(t),
 		p.sync.compile(t),

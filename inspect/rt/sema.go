@@ -1,8 +1,10 @@
 package rt
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"rtdbg/inspect/mem"
 )
@@ -185,6 +187,11 @@ func (r *Runtime) NotifyListWaiters(a mem.Addr) ([]Sudog, error) {
 		}
 		at = s.Next
 	}
+	// The list is in the order in which they were put in it; the lowest ticket
+	// is signalled first (notifyListNotifyOne, sema.go).
+	slices.SortStableFunc(list, func(a, b Sudog) int {
+		return cmp.Compare(a.Ticket-l.Notify, b.Ticket-l.Notify)
+	})
 	return list, nil
 }
 

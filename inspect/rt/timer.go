@@ -30,6 +30,8 @@ type Timer struct {
 	// Blocked counts the goroutines that wait on the timer's channel
 	// (1.23+); such a timer is in a heap only while there are some.
 	Blocked uint32 `rt:"blocked,optional"`
+	// Fake says that its time is that of a synctest bubble (1.24+).
+	Fake bool `rt:"isFake,optional"`
 }
 
 // TimerEntry is a timer in the heap of a P.
@@ -76,20 +78,28 @@ func (r *Runtime) Timers(ps []P) ([]TimerEntry, error) {
 // timerAddrs returns the addresses of the timers in the heap of p, in the
 // heap's order.
 func (r *Runtime) timerAddrs(p *P) ([]mem.Addr, error) {
+	addrs, err := r.heapOfTimers(p.Timers)
+	if err != nil {
+		return nil, fmt.Errorf("p %d: %w", p.ID, err)
+	}
+	return addrs, nil
+}
+
+// heapOfTimers returns the addresses of the timers in a heap.
+func (r *Runtime) heapOfTimers(s layout.Slice) ([]mem.Addr, error) {
 	entryWords := 1
 	if r.Layout.Structs["runtime.timerWhen"] != nil {
 		entryWords = 2 // timerWhen{timer, when}, since Go 1.23
 	}
-	s := p.Timers
 	if s.Len == 0 {
 		return nil, nil
 	}
 	if s.Len > s.Cap || s.Len > maxTimers {
-		return nil, fmt.Errorf("p %d: timer heap has length %d, capacity %d", p.ID, s.Len, s.Cap)
+		return nil, fmt.Errorf("timer heap has length %d, capacity %d", s.Len, s.Cap)
 	}
 	w, err := r.readWords(mem.Addr(s.Ptr), int(s.Len)*entryWords)
 	if err != nil {
-		return nil, fmt.Errorf("p %d: timer heap: %w", p.ID, err)
+		return nil, fmt.Errorf("timer heap: %w", err)
 	}
 	addrs := make([]mem.Addr, 0, s.Len)
 	for j := 0; j < len(w); j += entryWords {

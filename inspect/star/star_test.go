@@ -110,11 +110,15 @@ func TestAttributesAreDocumentedAndReadable(t *testing.T) {
 		"Diagnosis": "why()",
 		"Group":     "why().groups[0]",
 		"Bucket":    "buckets()[0]",
+		"Leak":      "leaks()[0]", "Graph": "graph()", "GraphNode": "graph().nodes[0]", "GraphEdge": "graph().edges[0]",
 
 		"WaitedChan": "chans()[0]", "WaitedLock": "locks()[0]",
 	}
 	// Of these the target need not have any.
 	made := map[string]value{
+		"Deadlock":   in.classes.deadlock.of(in, &inspect.Deadlock{Goids: []uint64{1}, Count: 1}),
+		"WaitStep":   in.classes.waitStep.of(in, inspect.WaitStep{Goid: 1, WaitsFor: 2}),
+		"Root":       in.classes.root.of(in, inspect.Root{Goid: 1}),
 		"Timer":      in.classes.timer.of(in, &inspect.TimerRecord{Does: inspect.TimerSends}),
 		"Descriptor": in.classes.descriptor.of(in, &inspect.NetpollRecord{FD: 3}),
 	}

@@ -293,5 +293,8 @@ func (r *Resolver) deadlineOf(typ string, a mem.Addr) (when, in *int64, timer me
 	if err != nil || tm.When == 0 {
 		return nil, nil, t.Timer
 	}
+	if tm.Fake {
+		return ptr(tm.When), nil, t.Timer // the clock of its bubble is not known here
+	}
 	return ptr(tm.When), r.left(tm.When), t.Timer
 }

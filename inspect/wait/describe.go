@@ -1,10 +1,5 @@
 package wait
 
-import (
-	"fmt"
-	"time"
-)
-
 // describe returns ref in full.
 func (r *Resolver) describe(s *subject, row *Row, ref Ref) On {
 	on := On{Kind: ref.Kind(), Op: ref.Op(), Select: ref.Select, Nil: ref.Nil, Sudog: ref.Sudog, Part: ref.Part, Note: s.note}
@@ -49,6 +44,7 @@ func (r *Resolver) describe(s *subject, row *Row, ref Ref) On {
 		on.Socket = r.socket(s, ref.Addr)
 	case Coro:
 		on.Type = "runtime.coro"
+		describeCoro(s, &on)
 	case Bubble:
 		r.describeBubble(&on)
 	}
@@ -81,15 +77,4 @@ func describeSema(on *On, part Part) {
 	default:
 		on.Type = "uint32"
 	}
-}
-
-// describeBubble says how a synctest bubble stands.
-func (r *Resolver) describeBubble(on *On) {
-	on.Type = "runtime.synctestBubble"
-	b, err := r.rt.ReadBubble(*on.Addr)
-	if err != nil {
-		return
-	}
-	on.Note += fmt.Sprintf("; bubble %d has %s, of which %d are not durably blocked; its clock stands at %s",
-		b.ID, count(int(b.Total), "goroutine"), b.Running, time.Unix(0, b.Now).UTC().Format(time.RFC3339Nano))
 }

@@ -98,7 +98,7 @@ func (r *Resolver) describeChan(s *subject, on *On) {
 	}
 	if t, ok := r.TimerOf(c.Addr); ok {
 		if t.When != 0 {
-			on.WhenNS, on.InNS = ptr(t.When), r.left(t.When)
+			on.WhenNS, on.InNS = ptr(t.When), r.leftOf(s.G, t.When)
 		} else {
 			on.Note = "timer channel whose timer is stopped or has fired"
 		}

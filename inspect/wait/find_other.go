@@ -30,7 +30,7 @@ func (r *Resolver) describeSleep(s *subject, on *On) {
 	}
 	switch {
 	case when != 0:
-		on.WhenNS, on.InNS = ptr(when), r.left(when)
+		on.WhenNS, on.InNS = ptr(when), r.leftOf(s.G, when)
 	case on.Addr == nil:
 		on.Note = "the scavenger's own sleep, ended by its timer or by sysmon"
 	}

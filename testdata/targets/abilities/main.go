@@ -551,7 +551,7 @@ type server struct {
 	wg sync.WaitGroup
 }
 
-// after: own=wlock,wunlock called=runlock,done
+// after: own=lock,unlock called=runlock,done
 // before: own=rlock
 // held: rlock
 //
