@@ -42,15 +42,16 @@ func (f figures) String() string {
 
 // byOrigin are the figures of each kind of waker.
 type byOrigin struct {
+	// every is those by goroutines that were there and from outside; the
+	// others are counted apart.
 	every figures
-	each  [outside + 1]figures
+	each  [collector + 1]figures
 }
 
 func tally(list []foretold) *byOrigin {
 	t := new(byOrigin)
 	for _, x := range list {
-		// Those born later are counted apart.
-		if x.origin != newborn {
+		if x.origin == existing || x.origin == outside {
 			t.every.add(x)
 		}
 		t.each[x.origin].add(x)
@@ -69,7 +70,7 @@ func tableOf(list []foretold) string {
 	fmt.Fprintf(&b, "%-34s %5s %7s %7s %7s\n", "", "wakes", "named%", "first2%", "entries")
 	total := tally(list)
 	b.WriteString(total.row("all"))
-	for o, name := range []string{"by goroutines", "(by goroutines born later)", "from outside"} {
+	for o, name := range []string{"by goroutines", "(by goroutines born later)", "from outside", "(by who ends a collection)"} {
 		fmt.Fprintf(&b, "%-34s %s\n", name, total.of(origin(o)))
 	}
 	for _, by := range []func(foretold) string{

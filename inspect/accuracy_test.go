@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/exp/trace"
@@ -34,11 +35,13 @@ var (
 const coresOfTrace = 4
 
 // The least that must hold, in percent of the wakes, and the most entries that
-// an answer names in the median. Of the wakes by goroutines alone, which are
-// half of all, a little less is asked: see docs/ACCURACY.md for what is missed.
+// an answer names in the median. One build, of a few thousand wakes, may fall
+// short of what all together have to reach, and the wakes by goroutines, which
+// are half of all, of what all wakes have: docs/ACCURACY.md says what is missed.
 const (
 	leastNamed       = 99
-	leastNamedOfGos  = 98
+	leastNamedOfOne  = 98.5
+	leastNamedOfGos  = 97.5
 	leastFirstTwo    = 85
 	mostEntries      = 3
 	mostDisagree     = 1 // percent of the goroutines of a core
@@ -53,22 +56,31 @@ func TestTheRealWakerIsNamed(t *testing.T) {
 	if full() {
 		versions = tracedReleases
 	}
-	for _, version := range versions {
-		for _, b := range symbolBuilds {
-			if b.name != "plain" && !full() {
-				continue
+	var mu sync.Mutex
+	var all []foretold
+	t.Run("each", func(t *testing.T) {
+		for _, version := range versions {
+			for _, b := range symbolBuilds {
+				if b.name != "plain" && !full() {
+					continue
+				}
+				spec := b.spec
+				spec.Program, spec.Go = "wakes", version
+				t.Run(version+"/"+b.name, func(t *testing.T) {
+					parallel(t)
+					list := checkWakes(t, spec)
+					mu.Lock()
+					defer mu.Unlock()
+					all = append(all, list...)
+				})
 			}
-			spec := b.spec
-			spec.Program, spec.Go = "wakes", version
-			t.Run(version+"/"+b.name, func(t *testing.T) {
-				parallel(t)
-				checkWakes(t, spec)
-			})
 		}
-	}
+	})
+	t.Logf("all builds\n%s", tableOf(all))
+	suffices(t, "all wakes, of all builds", tally(all).all(), leastNamed)
 }
 
-func checkWakes(t *testing.T, spec target.Spec) {
+func checkWakes(t *testing.T, spec target.Spec) []foretold {
 	c := target.TakeTraced(t, spec, target.Options{}, coresOfTrace)
 	h, err := readHistory(c.Trace)
 	if err != nil {
@@ -78,7 +90,6 @@ func checkWakes(t *testing.T, spec target.Spec) {
 	for _, core := range c.Cores {
 		all = append(all, foretellings(t, h, open(t, &target.Capture{Exe: c.Exe, Core: core}))...)
 	}
-	total := tally(all)
 	t.Logf("%s %s\n%s", spec.Go, spec.Ldflags, tableOf(all))
 	writeMisses(t, spec.Go, all)
 	for _, f := range all {
@@ -86,11 +97,13 @@ func checkWakes(t *testing.T, spec target.Spec) {
 			t.Errorf("%s, in %s", wrong, f.report())
 		}
 	}
+	total := tally(all)
 	if n := total.of(existing).wakes; n < fewestGoroutines {
 		t.Errorf("only %d wakes by goroutines", n)
 	}
-	suffices(t, "all wakes", total.all(), leastNamed)
+	suffices(t, "all wakes", total.all(), leastNamedOfOne)
 	suffices(t, "wakes by goroutines", total.of(existing), leastNamedOfGos)
+	return all
 }
 
 // suffices checks figures, of which named percent are to be named.
@@ -118,6 +131,10 @@ const (
 	newborn
 	// outside: no goroutine of the program.
 	outside
+	// collector: whichever goroutine was allocating when a garbage collection
+	// started or ended woke those that waited for that, in the runtime. They
+	// are counted apart: any of hundreds may do it.
+	collector
 )
 
 // foretold is one wake, and what was said of it before.
@@ -187,25 +204,21 @@ func (h *history) origin(c change, at trace.Time, reason string, system map[uint
 	case reason == "IO wait" && !calls(c.stack, "internal/poll.runtime_pollUnblock", "internal/poll.runtime_pollSetDeadline"):
 		// A goroutine that restarts the world polls the network on the way.
 		return outside, nobody
-	case calls(c.stack, onBehalf...):
+	case calls(c.stack, "os/signal.process"):
+		// To name the goroutine that receives signals is as right as to name
+		// signals.
 		return outside, c.by
+	case calls(c.stack, "runtime.gcStart", "runtime.gcMarkDone", "runtime.gcParkAssist", "runtime.gcAssistAlloc"):
+		return collector, c.by
 	case h.state(c.by, at) != trace.GoNotExist:
 		return existing, c.by
 	}
 	return newborn, h.ancestor(c.by, at)
 }
 
-// onBehalf are functions in which a goroutine wakes others for the system: the
-// one that receives signals, and whichever happens to allocate when a garbage
-// collection starts or ends. To name it is as right as to name that.
-var onBehalf = []string{
-	"os/signal.process",
-	"runtime.gcStart", "runtime.gcMarkDone", "runtime.gcParkAssist", "runtime.gcAssistAlloc",
-}
-
 // names reports whether an entry names the waker.
 func (f *foretold) names(w wake.Waker) bool {
-	if w.By != wake.Goroutine && (f.waker == nobody || f.origin == outside) {
+	if w.By != wake.Goroutine && (f.waker == nobody || f.origin >= outside) {
 		return true
 	}
 	return w.By == wake.Goroutine && (w.Goid == f.waker || slices.Contains(w.Goids, f.waker))
@@ -293,7 +306,7 @@ func (f *foretold) report() string {
 		where = fmt.Sprintf("entry %d", f.entry+1)
 	}
 	fmt.Fprintf(&b, "%s: goroutine %d [%s] %s: %s, %s of %d entries\n", f.shape, f.goid, f.answer.WaitReason,
-		[]string{"woken by", "woken by a descendant of", "woken from outside"}[f.origin], wakerName(f.waker), where, len(f.answer.Wakers))
+		[]string{"woken by", "woken by a descendant of", "woken from outside", "woken for the collector"}[f.origin], wakerName(f.waker), where, len(f.answer.Wakers))
 	fmt.Fprintf(&b, "   stack:       %s\n", strings.Join(f.stack, " < "))
 	fmt.Fprintf(&b, "   waker was:   %s\n", strings.Join(f.wakerStack, " < "))
 	fmt.Fprintf(&b, "   it woke at:  %s\n", strings.Join(frames(f.wake.stack), " < "))

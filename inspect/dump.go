@@ -105,8 +105,10 @@ func (p *Process) appendHeader(b []byte, g *Goroutine, level int) []byte {
 		b = append(b, ", locked to thread"...)
 	}
 	if g.Bubble != 0 {
-		if bubble, err := p.RT.ReadBubble(g.Bubble); err == nil {
+		if bubble, err := p.RT.ReadBubble(g.Bubble); err == nil && p.minor >= 25 {
 			b = fmt.Appendf(b, ", synctest bubble %d", bubble.ID)
+		} else if err == nil {
+			b = fmt.Appendf(b, ", synctest group %d", p.goid(bubble.Root))
 		}
 	}
 	return p.closeHeader(b, g)

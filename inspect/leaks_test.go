@@ -40,7 +40,7 @@ func TestVerdictsWithoutTheLeakDetector(t *testing.T) {
 			c := target.Take(t, target.Spec{Program: "leaks", Go: version}, target.Options{}, target.Kernel)
 			p := open(t, c)
 			for key, want := range map[string]bool{
-				"recv": true, "send": true, "select": true, "nil": true, "none": true, "worker1": true, "worker2": true, "context": true,
+				"recv": true, "send": true, "select": true, "nil": true, "none": true, "numbered": true, "worker1": true, "worker2": true, "context": true,
 				"mutex": true, "rlock": true, "waitgroup": true, "cond": true, "ab": true, "ba": true, "chain.stuck": true, "chain.end": true,
 				"chain.alive": false, "chain.sleeper": false, "global": false, "globalmutex": false, "registered": false,
 				"registeredmutex": false, "afterfunc": false, "timer": false, "timeout": false, "sleep": false,

@@ -3,6 +3,7 @@ package inspect
 import (
 	"rtdbg/inspect/mem"
 	"rtdbg/inspect/names"
+	"rtdbg/inspect/wait"
 	"rtdbg/inspect/wake"
 )
 
@@ -50,21 +51,61 @@ func (x namer) Local(i, frame int, words []mem.Addr, target mem.Addr) (wake.Name
 // first of words or, if there are none, around target.
 func (x namer) Global(words []mem.Addr, target mem.Addr) (wake.Name, bool) {
 	n := x.p.names()
+	if n == nil {
+		return wake.Name{}, false
+	}
 	at := target
 	if len(words) > 0 {
 		at = words[0]
 	}
-	if n == nil {
-		return wake.Name{}, false
-	}
-	v, ok := x.p.variables()
+	v, ok := x.p.static(at)
 	if !ok {
 		return wake.Name{}, false
 	}
-	symbol, extent, ok := v.Variable(at)
-	if !ok {
-		return wake.Name{}, false
-	}
-	name, ok := n.Global(symbol, extent.Start, words, target)
+	name, ok := n.Global(v.symbol, v.start, words, target)
 	return wake.Name{Path: name.Path, Type: name.Type, Via: name.Via}, ok
+}
+
+// NamedWaitsOn returns what WaitsOn does, with what the program calls the
+// objects if all goroutines have been examined for their wakers.
+func (g *Goroutine) NamedWaitsOn() []wait.On {
+	list := g.WaitsOn()
+	g.p.wakeMu.Lock()
+	a := g.p.analyzer
+	g.p.wakeMu.Unlock()
+	if a == nil {
+		return list
+	}
+	for i := range list {
+		on := &list[i]
+		if on.Addr == nil || on.Name != "" {
+			continue
+		}
+		if name, ok := a.NameFor(g.index, *on.Addr); ok {
+			on.Name = name.Path
+		}
+	}
+	return list
+}
+
+// static is a package-level variable.
+type static struct {
+	symbol string // "" if there is none
+	start  mem.Addr
+}
+
+// static returns the package-level variable around an address. Looking it up
+// takes a pass over the symbol table: it is done once for each address.
+func (p *Process) static(at mem.Addr) (static, bool) {
+	if s, ok := p.statics.Load(at); ok {
+		return s.(static), s.(static).symbol != ""
+	}
+	var s static
+	if v, ok := p.variables(); ok {
+		if symbol, extent, ok := v.Variable(at); ok {
+			s = static{symbol, extent.Start}
+		}
+	}
+	p.statics.Store(at, s)
+	return s, s.symbol != ""
 }

@@ -115,6 +115,7 @@ type Process struct {
 
 	namesOnce sync.Once
 	named     *names.Names // nil where the executable has no DWARF
+	statics   sync.Map     // mem.Addr → static
 
 	gorootOnce sync.Once
 	gorootDir  string

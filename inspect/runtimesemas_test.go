@@ -32,7 +32,7 @@ func TestTheRuntimesSemaphoresAreNamed(t *testing.T) {
 						names = may["memstats"] // it stops the world for all of it
 					}
 					for _, id := range c.Vars.Ints(t, role+".goids") {
-						name := checkRuntimeSema(t, p, id)
+						name := checkRuntimeSema(t, p, id, ldflags == "")
 						if name != "" && !slices.Contains(names, name) {
 							t.Errorf("%s: goroutine %d waits for %s, want one of %v", role, id, name, names)
 						}
@@ -50,9 +50,12 @@ func TestTheRuntimesSemaphoresAreNamed(t *testing.T) {
 
 // checkRuntimeSema returns the name of the runtime's semaphore that a goroutine
 // waits for, "" if it does not wait for one.
-func checkRuntimeSema(t *testing.T, p *inspect.Process, id int64) string {
+func checkRuntimeSema(t *testing.T, p *inspect.Process, id int64, symbols bool) string {
 	t.Helper()
 	g := goroutine(t, p, id)
+	if on := g.WaitsOn(); g.WaitReason() == "wait for GC cycle" && g.M == 0 && symbols && !strings.Contains(on[0].Note, "runtime.work.sweepWaiters") {
+		t.Errorf("goroutine %d waits on %s, want its place among those that wait for the collector", id, toJSON(t, on))
+	}
 	if g.WaitReason() != "semacquire" || g.M != 0 {
 		return ""
 	}

@@ -36,25 +36,23 @@ func (p *Process) waitGraph(ctx context.Context) (*waitGraph, error) {
 		w.stuck[i] = a.State(i) == wake.Stuck
 	}
 	for i := range n {
-		o := a.Object(i)
-		w.addrs[i], w.kinds[i] = o.Addr, o.Kind
+		w.addrs[i], w.kinds[i] = a.Awaited(i)
 	}
-	each := func(f func(g, o int32)) {
-		for i := range p.rawGs {
-			a.Awaits(i, func(object int, op wait.Op) { f(int32(i), sideOf(object, op)) })
+	w.waiters = make([]int32, 0, len(p.rawGs))
+	var of [sides][]int32
+	for i := range n {
+		for s := range of {
+			of[s] = of[s][:0]
+		}
+		a.EachWaiter(i, func(g int32, op wait.Op) {
+			s := sideOf(0, op)
+			of[s] = append(of[s], g)
+		})
+		for s := range of {
+			w.waiters = append(w.waiters, of[s]...)
+			w.start[sides*i+s+1] = int32(len(w.waiters))
 		}
 	}
-	each(func(_, o int32) { w.start[o+1]++ })
-	for i := range sides * n {
-		w.start[i+1] += w.start[i]
-	}
-	w.waiters = make([]int32, w.start[sides*n])
-	next := make([]int32, sides*n)
-	copy(next, w.start)
-	each(func(g, o int32) {
-		w.waiters[next[o]] = g
-		next[o]++
-	})
 	return w, ctx.Err()
 }
 

@@ -75,14 +75,6 @@ type Diagnosis struct {
 // MaxStories is the most deadlocks, and the most roots, in a Diagnosis.
 const MaxStories = 100
 
-// groupKey is what goroutines of one group share.
-type groupKey struct {
-	shape   any
-	state   string
-	verdict wake.Verdict
-	kind    wait.Kind
-}
-
 // Why groups all goroutines by what keeps them, the most telling first.
 func (p *Process) Why(ctx context.Context) (*Diagnosis, error) {
 	d, err := p.groups(ctx)
@@ -96,79 +88,12 @@ func (p *Process) Why(ctx context.Context) (*Diagnosis, error) {
 	return d, nil
 }
 
-// groups puts all goroutines into groups, in no particular order.
-func (p *Process) groups(ctx context.Context) (*Diagnosis, error) {
-	gs, err := p.Goroutines(ctx)
-	if err != nil {
-		return nil, err
-	}
-	a, err := p.analysis(ctx)
-	if err != nil {
-		return nil, err
-	}
-	d := &Diagnosis{Threads: len(p.threads), Deadlocks: []Deadlock{}, Roots: []Root{}, groupOf: make([]int32, len(gs))}
-	groups := make(map[groupKey]int)
-	var last groupKey
-	at := -1
-	for i, g := range gs {
-		if i%1024 == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		d.groupOf[i] = -1
-		if g.Dead() {
-			continue
-		}
-		d.Goroutines++
-		v := a.Verdict(i)
-		if stuck(v) && !wake.ByDesign(g.G, g.WaitReason()) {
-			d.Stuck++
-		}
-		k := groupKey{shape: g.Trace().Stack, state: g.state(), verdict: v, kind: a.Kind(i)}
-		if at < 0 || k != last {
-			known := false
-			if at, known = groups[k]; !known {
-				at = len(d.Groups)
-				groups[k] = at
-				d.Groups = append(d.Groups, p.newGroup(g, a.Answer(i)))
-			}
-			last = k
-		}
-		d.groupOf[i] = int32(at)
-		d.Groups[at].add(g)
-	}
-	return d, nil
-}
-
 // state is the wait reason of a goroutine that waits, the status of others.
 func (g *Goroutine) state() string {
 	if r := g.WaitReason(); r != "" {
 		return r
 	}
 	return string(g.Status())
-}
-
-func (p *Process) newGroup(g *Goroutine, ans wake.Answer) Group {
-	gr := Group{State: g.state(), Verdict: ans.Verdict, CreatedBy: g.CreatedBy(), WaitsOn: g.WaitsOn(),
-		Wakers: ans.Wakers, More: ans.More, Note: ans.Note, system: g.System()}
-	if gr.WaitsOn == nil {
-		gr.WaitsOn = []wait.On{}
-	}
-	if f, ok := g.Place(); ok {
-		gr.Function, gr.File, gr.Line = p.printed(f.Func), f.File, f.Line.Line
-	}
-	gr.Idle = gr.system || ans.Verdict == wake.External || wake.ByDesign(g.G, gr.State)
-	return gr
-}
-
-func (gr *Group) add(g *Goroutine) {
-	gr.Count++
-	if len(gr.Goids) < wake.MaxGoids {
-		gr.Goids = append(gr.Goids, g.Goid)
-	}
-	if ns := g.WaitNS(); ns != nil && (gr.WaitNS == nil || *ns > *gr.WaitNS) {
-		gr.WaitNS = ns
-		_, gr.WaitAccuracy, _ = g.Waited()
-	}
 }
 
 func stuck(v wake.Verdict) bool {

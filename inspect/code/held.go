@@ -35,7 +35,7 @@ func (p *Program) turns(n *fn, lock, unlock Ops) []turn {
 		list = append(list, t)
 	}
 	for _, in := range b.inlined {
-		add(in.span, in.call, in.ops, b.atomicIn(in))
+		add(in.span, in.call, in.ops, b.operand(in))
 	}
 	for i := range b.events {
 		e := &b.events[i]
@@ -54,12 +54,12 @@ func (p *Program) turns(n *fn, lock, unlock Ops) []turn {
 	return list
 }
 
-// atomicIn is the lock that an inlined operation works on, as the operand of
-// its first atomic instruction has it.
-func (b *body) atomicIn(in inlined) value {
+// operand is the lock that an inlined operation works on, as its atomic
+// instruction has it.
+func (b *body) operand(in inlined) value {
 	for _, a := range b.atomics {
 		switch {
-		case a.off < in.lo || in.hi <= a.off:
+		case !b.within(a.off, in.call):
 		case in.ops&(Lock|Unlock) != 0:
 			return a.on // the state is the first word of a Mutex
 		case in.ops&(RLock|RUnlock) != 0:
@@ -67,6 +67,26 @@ func (b *body) atomicIn(in inlined) value {
 		}
 	}
 	return value{}
+}
+
+// maxGap is the most code in bytes between two pieces of an inlined call that
+// is taken for a part of it.
+const maxGap = 32
+
+// within reports whether an atomic instruction is part of an inlined call: in
+// one of its pieces or, since such instructions are not always marked as
+// inlined, between two of them with nothing else in between.
+func (b *body) within(off uint32, call int) bool {
+	for i, in := range b.inlined {
+		switch {
+		case in.call != call:
+		case in.lo <= off && off < in.hi:
+			return true
+		case i+1 < len(b.inlined) && b.inlined[i+1].call == call && in.hi <= off && off < b.inlined[i+1].lo && b.inlined[i+1].lo-in.hi <= maxGap:
+			return true
+		}
+	}
+	return false
 }
 
 // readerCount is the offset of that field in an RWMutex (sync/rwmutex.go; the

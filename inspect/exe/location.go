@@ -33,7 +33,7 @@ func pieces(expr []byte) []Piece {
 		switch {
 		case op == opFbreg:
 			at, expr = sleb(expr)
-			stack = true
+			stack = expr != nil // else it is cut off
 		case op == opCallFrameCFA:
 			at, stack = 0, true
 		case op == opPlusUconst:

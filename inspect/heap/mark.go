@@ -14,8 +14,9 @@ import (
 
 // Mark is the set of heap objects that can be reached from what was added to
 // it. It is conservative: every word of a reached object that looks like an
-// address counts. So an object that it does not reach is out of reach of all
-// that was added.
+// address counts, but in package-level variables, of which the runtime has the
+// exact masks. So an object that it does not reach is out of reach of all that
+// was added.
 type Mark struct {
 	h   *Heap
 	set *Set
@@ -71,8 +72,12 @@ func (m *Mark) Reached(a mem.Addr) bool { return m.set.Has(a) }
 func (m *Mark) Roots(ctx context.Context) error {
 	var errs []error
 	for i := range m.h.rt.Modules {
-		for _, v := range m.h.rt.Modules[i].PointerVariables() {
-			errs = append(errs, m.words(ctx, v.Start, v.End))
+		for _, v := range m.h.rt.PointerMasks(&m.h.rt.Modules[i]) {
+			errs = append(errs, m.h.words(ctx, v.Start, v.End, func(at, a mem.Addr) {
+				if v.Has(at) {
+					m.Pointer(a)
+				}
+			}))
 		}
 	}
 	errs = append(errs, m.specials(ctx))

@@ -3,10 +3,12 @@ package heap
 import (
 	"context"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 
 	"rtdbg/inspect/mem"
+	"rtdbg/inspect/rt"
 )
 
 // Reference is a word that points into an object.
@@ -57,7 +59,7 @@ func (h *Heap) References(ctx context.Context, targets, skip *Set, vars *Extents
 // last, or, where these are equal, variables.
 type region struct {
 	first, last int
-	vars        mem.Range
+	vars        rt.PointerMask
 }
 
 // regionSize is how many bytes of spans make one region, at least.
@@ -68,7 +70,7 @@ const regionSize = 4 << 20
 func (h *Heap) regions() []region {
 	var list []region
 	for i := range h.rt.Modules {
-		for _, v := range h.rt.Modules[i].PointerVariables() {
+		for _, v := range h.rt.PointerMasks(&h.rt.Modules[i]) {
 			list = append(list, region{vars: v})
 		}
 	}
@@ -94,7 +96,11 @@ type search struct {
 
 func (s *search) region(r region) error {
 	if r.first == r.last {
-		return s.words(r.vars.Start, r.vars.End)
+		from := len(s.refs)
+		err := s.words(r.vars.Start, r.vars.End)
+		found := slices.DeleteFunc(s.refs[from:], func(x Reference) bool { return !r.vars.Has(x.At) })
+		s.refs = s.refs[:from+len(found)]
+		return err
 	}
 	var failed error
 	for i := r.first; i < r.last; i++ {

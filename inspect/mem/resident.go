@@ -16,7 +16,7 @@ import (
 // than the memory there is. It is an eighth of the core within these bounds.
 const (
 	minResident = 128 << 20
-	maxResident = 384 << 20
+	maxResident = 256 << 20
 )
 
 // residentEvery is how often that is looked at: reading at full speed touches

@@ -1,6 +1,7 @@
 package names
 
 import (
+	"debug/dwarf"
 	"fmt"
 	"reflect"
 	"strings"
@@ -95,6 +96,8 @@ func (n *Names) pointer(v value, off int64) (locus, bool) {
 			}
 			if t, ok := n.atomic(outer.typ, v.typ); ok {
 				v.typ = t
+			} else if t, ok := n.smallMap(outer); ok && v.inMap {
+				v.typ = t
 			}
 			continue
 		}
@@ -131,6 +134,52 @@ func (n *Names) atomic(outer, inner *exe.Type) (*exe.Type, bool) {
 	}
 	t, err := n.info.TypeAt(array.Elem)
 	return t, err == nil
+}
+
+// smallMap returns the type of a pointer to the only group of a small map. Its
+// dirPtr is declared as a pointer to a directory of tables, which larger maps
+// have (internal/runtime/maps.Map, since Go 1.24).
+func (n *Names) smallMap(m value) (*exe.Type, bool) {
+	t := m.typ
+	if !m.inMap || !strings.HasPrefix(t.Name, "map<") {
+		return nil, false
+	}
+	var tables *exe.Type
+	for i := range t.Fields {
+		f := &t.Fields[i]
+		switch f.Name {
+		case "dirPtr":
+			tables, _ = n.info.TypeAt(f.Type)
+		case "dirLen":
+			at, _ := m.at(f.Off)
+			if length, err := n.rt.ReadWord(at); err != nil || length != 0 {
+				return nil, false
+			}
+		}
+	}
+	// **table has groups.data, which points to groups.
+	for _, name := range []string{"", "", "groups", "data"} {
+		if tables == nil {
+			return nil, false
+		}
+		if tables, _ = n.info.TypeAt(follow(tables, name)); tables == nil {
+			return nil, false
+		}
+	}
+	return tables, true
+}
+
+// follow returns the type of a field, or with name "" what t points to.
+func follow(t *exe.Type, name string) dwarf.Offset {
+	if name == "" {
+		return t.Elem
+	}
+	for i := range t.Fields {
+		if t.Fields[i].Name == name {
+			return t.Fields[i].Type
+		}
+	}
+	return 0
 }
 
 // pointee completes x, which a value of type t points to.

@@ -124,7 +124,7 @@ const maxNesting = 32
 // whole reports whether goroutines wait on values of the type, and not on
 // something inside.
 func whole(t *exe.Type) bool {
-	if strings.HasPrefix(t.Name, "sync.") || strings.HasPrefix(t.Name, "internal/sync.") {
+	if strings.HasPrefix(t.Name, "sync.") || strings.HasPrefix(t.Name, "internal/sync.") || t.Name == "internal/poll.fdMutex" {
 		return true
 	}
 	return t.Kind != reflect.Struct && t.Kind != reflect.Array

@@ -62,6 +62,9 @@ func (s Stream) writeText(t *textWriter) error {
 // Clean returns s with every control, format and invalid character as an
 // escape sequence of Go, apart from the tab.
 func Clean(s string) string {
+	if plain(s) {
+		return s
+	}
 	i := strings.IndexFunc(s, unprintable)
 	if i < 0 {
 		return s
@@ -70,6 +73,16 @@ func Clean(s string) string {
 	b.WriteString(s[:i])
 	appendClean(&b, s[i:])
 	return b.String()
+}
+
+// plain reports whether s is ASCII that can be printed, as nearly all is.
+func plain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' && c != '\t' || c > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 // unprintable reports whether r must not reach a terminal. utf8.RuneError

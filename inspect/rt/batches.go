@@ -30,3 +30,20 @@ func InBatches(ctx context.Context, n, batch int, work func(worker int, next fun
 	wg.Wait()
 	return ctx.Err()
 }
+
+// Section returns the beginning and the end of section number i of so many into
+// which 0 … n-1 are divided.
+func Section(n, sections, i int) (from, to int) { return i * n / sections, (i + 1) * n / sections }
+
+// InSections divides the numbers 0 … n-1 into as many sections as there are
+// workers, has each worked on at the same time as the others, and returns the
+// results in order. The error is that of ctx.
+func InSections[T any](ctx context.Context, n int, work func(from, to int) T) ([]T, error) {
+	results := make([]T, max(min(Workers(), n), 1))
+	var wg sync.WaitGroup
+	for i := range results {
+		wg.Go(func() { results[i] = work(Section(n, len(results), i)) })
+	}
+	wg.Wait()
+	return results, ctx.Err()
+}

@@ -37,8 +37,11 @@ type Module struct {
 	TextSectMap layout.Slice `rt:"textsectmap"`
 	// GCDataBits and GCBSSBits are the lengths of the pointer masks of data
 	// and bss, in bits.
-	GCDataBits int32    `rt:"gcdatamask.n"`
-	GCBSSBits  int32    `rt:"gcbssmask.n"`
+	GCDataBits int32 `rt:"gcdatamask.n"`
+	GCBSSBits  int32 `rt:"gcbssmask.n"`
+	// GCDataMask and GCBSSMask are the masks themselves.
+	GCDataMask mem.Addr `rt:"gcdatamask.bytedata"`
+	GCBSSMask  mem.Addr `rt:"gcbssmask.bytedata"`
 	Next       mem.Addr `rt:"next"`
 }
 
@@ -95,6 +98,42 @@ func (m *Module) PointerVariables() []mem.Range {
 		{Start: m.Data, End: m.EData, Perm: mem.PermRead | mem.PermWrite},
 		{Start: m.BSS, End: m.EBSS, Perm: mem.PermRead | mem.PermWrite},
 	}
+}
+
+// PointerMask is which words of a range hold pointers (runtime.bitvector).
+type PointerMask struct {
+	mem.Range
+	bits []byte
+	n    int
+}
+
+// Has reports whether the word at a may hold a pointer. Without a mask every
+// word may.
+func (m *PointerMask) Has(a mem.Addr) bool {
+	if m.bits == nil {
+		return true
+	}
+	i := int(a-m.Start) / 8
+	return i < m.n && m.bits[i/8]&(1<<(i%8)) != 0
+}
+
+// PointerMasks are the PointerVariables of a module with the words in which the
+// garbage collector looks for pointers (runtime.markroot, mgcmark.go), or all
+// words where the mask cannot be read.
+func (r *Runtime) PointerMasks(m *Module) []PointerMask {
+	var masks []PointerMask
+	bits := [...]int32{m.GCDataBits, m.GCBSSBits}
+	at := [...]mem.Addr{m.GCDataMask, m.GCBSSMask}
+	for i, v := range m.PointerVariables() {
+		x := PointerMask{Range: v}
+		if n := bits[i]; n > 0 && at[i] != 0 && v.Start%8 == 0 && fitsMask(n, v.Start, v.End) {
+			if b, err := r.Mem.View(at[i], int(n+7)/8); err == nil {
+				x.bits, x.n = b, int(n)
+			}
+		}
+		masks = append(masks, x)
+	}
+	return masks
 }
 
 // TextSect is one section of a module's code (runtime.textsect, symtab.go).

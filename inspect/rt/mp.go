@@ -56,7 +56,9 @@ type P struct {
 	// Go 1.23) that at which it last stopped for the world to stop.
 	SchedWhen   int64 `rt:"sysmontick.schedwhen"`
 	SyscallWhen int64 `rt:"sysmontick.syscallwhen"`
-	GCStopTime  int64 `rt:"gcStopTime,optional"`
+	// SysmonTick is the SyscallTick of the system call that SyscallWhen is of.
+	SysmonTick uint32 `rt:"sysmontick.syscalltick"`
+	GCStopTime int64  `rt:"gcStopTime,optional"`
 
 	// RunQHead and RunQTail index RunQ modulo its length; the local run
 	// queue is RunQ[head:tail].

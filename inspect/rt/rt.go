@@ -33,6 +33,7 @@ type Runtime struct {
 	Modules []Module
 
 	plans       plans
+	typeNames   typeNames
 	statuses    []Status
 	pstatuses   []PStatus
 	waitReasons []string

@@ -3,6 +3,8 @@ package rt
 import (
 	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"rtdbg/inspect/mem"
 )
@@ -72,6 +74,27 @@ const maxTypeName = 1 << 14
 // "map[string]main.T". A type that was made at run time by reflect has its
 // name outside the modules and yields an error.
 func (r *Runtime) TypeName(a mem.Addr) (string, error) {
+	if name, ok := r.typeNames.known.Load(a); ok {
+		return name.(string), nil
+	}
+	name, err := r.readTypeName(a)
+	if err == nil && r.typeNames.n.Add(1) <= maxTypeNames {
+		r.typeNames.known.Store(a, name)
+	}
+	return name, err
+}
+
+// typeNames are the names of types that lie in modules, which never change, by
+// address: a million channels have a few types.
+type typeNames struct {
+	known sync.Map
+	n     atomic.Int64
+}
+
+// maxTypeNames bounds the names that are kept.
+const maxTypeNames = 1 << 16
+
+func (r *Runtime) readTypeName(a mem.Addr) (string, error) {
 	t, err := r.ReadType(a)
 	if err != nil {
 		return "", err

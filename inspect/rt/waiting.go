@@ -19,14 +19,14 @@ func (p *waitPlans) compile(t *layout.Table) error {
 }
 
 // ChanEnds are the heads of the two wait queues of a channel (runtime.hchan,
-// chan.go), 0 for an empty one.
+// chan.go), 0 for an empty one, and the timer that feeds it, as in Hchan.
 type ChanEnds struct {
 	RecvFirst mem.Addr `rt:"recvq.first"`
 	SendFirst mem.Addr `rt:"sendq.first"`
+	Timer     mem.Addr `rt:"timer,optional"`
 }
 
-// ReadChanEnds reads the heads of the queues of the channel at a. It allocates
-// nothing.
+// ReadChanEnds reads the ChanEnds of the channel at a. It allocates nothing.
 func (r *Runtime) ReadChanEnds(a mem.Addr) (ends ChanEnds, err error) {
 	err = view(r.Mem, r.plans.waiting.ends, a, &ends)
 	return ends, err

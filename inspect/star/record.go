@@ -73,6 +73,9 @@ func appendOn(b []byte, w *wait.On) []byte {
 	if w.Type != "" {
 		b = render.AppendString(append(b, `,"type":`...), w.Type)
 	}
+	if w.Name != "" {
+		b = render.AppendString(append(b, `,"name":`...), w.Name)
+	}
 	if w.Select {
 		b = append(b, `,"select":true`...)
 	}

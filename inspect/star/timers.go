@@ -22,6 +22,7 @@ func timerClass() *class[*inspect.TimerRecord] {
 			{"does", "wake, send, start, deadline, call", plain, func(_ *Interp, t T) (starlark.Value, error) { return ok(text(t.Does)) }},
 			{"func", "the function that it calls or starts", plain, func(_ *Interp, t T) (starlark.Value, error) { return ok(text(t.Func)) }},
 			{"p", "id of the P in whose heap it is, None for none", plain, func(_ *Interp, t T) (starlark.Value, error) { return ok(optional(t.P, integer)) }},
+			{"bubble", "address of the synctest bubble on whose clock it runs, None for none", address, func(_ *Interp, t T) (starlark.Value, error) { return ok(optional(t.Bubble, addr)) }},
 			{"goid", "id of a goroutine that waits for it, None if none does", plain, func(_ *Interp, t T) (starlark.Value, error) { return ok(optional(t.Goid, natural)) }},
 			{"chan", "address of the channel that it sends to, None for none", address, func(_ *Interp, t T) (starlark.Value, error) { return ok(optional(t.Chan, addr)) }},
 			{"waiting", "number of goroutines that wait on that channel", plain, func(_ *Interp, t T) (starlark.Value, error) { return ok(integer(t.Waiting)) }},
@@ -116,6 +117,9 @@ func (in *Interp) timerListing(list []inspect.TimerRecord, err error) starlark.V
 		columns: []string{"WHEN", ">EVERY", ">P", "TIMER", "DOES"},
 		row: func(t *inspect.TimerRecord) []string {
 			every, when := "-", in.due(&inspect.TimerState{WhenNS: t.WhenNS})
+			if t.Bubble != nil && t.InNS != nil {
+				when = "in " + ns(*t.InNS) + " of its bubble"
+			}
 			if t.PeriodNS != nil {
 				every = ns(*t.PeriodNS)
 			}

@@ -2,11 +2,13 @@ package star
 
 import (
 	"fmt"
+	"strconv"
 
 	"go.starlark.net/starlark"
 
 	"rtdbg/inspect"
 	"rtdbg/inspect/render"
+	"rtdbg/inspect/stack"
 )
 
 func waitersClass() *class[*inspect.Waiters] {
@@ -83,8 +85,14 @@ func count(n int, noun string) string {
 
 func waitersReport(in *Interp, w *inspect.Waiters) render.Report {
 	rows := func(yield func([]string, error) bool) {
-		for i := range w.Waiters {
-			if !yield(in.waiterRow(&w.Waiters[i]), nil) {
+		part := func(from, to int) [][]string { return in.waiterRows(w.Waiters[from:to]) }
+		for part, err := range ordered(in.ctx, len(w.Waiters), partSize, part) {
+			for _, row := range part {
+				if !yield(row, nil) {
+					return
+				}
+			}
+			if err != nil && !yield(nil, err) {
 				return
 			}
 		}
@@ -104,24 +112,37 @@ func waitersReport(in *Interp, w *inspect.Waiters) render.Report {
 	return render.Report{Sections: sections, Records: render.Of[any](w)}
 }
 
-func (in *Interp) waiterRow(w *inspect.Waiter) []string {
-	op := string(w.Op)
-	if w.Select {
-		op += " (select)"
+// waiterRows are the rows of waiters: place and operation, and the state of the
+// goroutine and its place in the program.
+func (in *Interp) waiterRows(list []inspect.Waiter) [][]string {
+	rows := make([][]string, len(list))
+	// Those who wait for the same mostly stand at the same place.
+	var last *stack.Stack
+	at := ""
+	for i := range list {
+		w := &list[i]
+		op := string(w.Op)
+		if w.Select {
+			op += " (select)"
+		}
+		rows[i] = []string{strconv.Itoa(w.Position), op, strconv.FormatUint(w.Goid, 10), "", ""}
+		g, err := in.p.Goroutine(in.ctx, w.Goid)
+		if err != nil {
+			rows[i][3] = render.Unreadable(err)
+			continue
+		}
+		if st := g.Trace().Stack; st != last || at == "" {
+			last, at = st, placeString(g)
+		}
+		rows[i][3], rows[i][4] = state(g), at
 	}
-	row := []string{fmt.Sprint(w.Position), op, fmt.Sprint(w.Goid)}
-	return append(row, in.whereabouts(w.Goid)...)
+	return rows
 }
 
-// whereabouts are the state of a goroutine and its place in the program.
-func (in *Interp) whereabouts(goid uint64) []string {
-	g, err := in.p.Goroutine(in.ctx, goid)
-	if err != nil {
-		return []string{render.Unreadable(err), ""}
+// placeString is the place of a goroutine in the program, "-" for none.
+func placeString(g *inspect.Goroutine) string {
+	if f, ok := g.Place(); ok {
+		return frame{&f}.String()
 	}
-	f, ok := g.Place()
-	if !ok {
-		return []string{state(g), "-"}
-	}
-	return []string{state(g), frame{&f}.String()}
+	return "-"
 }

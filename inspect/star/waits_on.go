@@ -21,6 +21,7 @@ func waitsOnClass() *class[wait.On] {
 			{"op", "recv, send, lock, rlock, wait, read, write, sleep, resume", plain, func(_ *Interp, w W) (starlark.Value, error) { return ok(text(w.Op)) }},
 			{"addr", "address of the object, None if there is none or it was not found", address, func(_ *Interp, w W) (starlark.Value, error) { return ok(optional(w.Addr, addr)) }},
 			{"type", "Go type of the object, \"\" if unknown", plain, func(_ *Interp, w W) (starlark.Value, error) { return ok(text(w.Type)) }},
+			{"name", "what the program calls the object, or the name of a semaphore of the runtime; \"\" if unknown", plain, func(_ *Interp, w W) (starlark.Value, error) { return ok(text(w.Name)) }},
 			{"select", "it is a case of a select", plain, func(_ *Interp, w W) (starlark.Value, error) { return ok(starlark.Bool(w.Select)) }},
 			{"case", "number of the case in source order, None if unknown", plain, func(_ *Interp, w W) (starlark.Value, error) { return ok(optional(w.Case, integer)) }},
 			{"nil", "the channel is nil", plain, func(_ *Interp, w W) (starlark.Value, error) { return ok(starlark.Bool(w.Nil)) }},
@@ -86,7 +87,10 @@ func timeLeft(n int64, how inspect.Accuracy) string {
 
 // onObject names the object: its type or kind, its address, how full it is.
 func (in *Interp) onObject(w *wait.On) string {
-	name := orWord(w.Type, kindWord(w.Kind))
+	name := orWord(w.Name, orWord(w.Type, kindWord(w.Kind)))
+	if w.Name != "" && w.Type != "" && w.Kind != wait.Sema {
+		name = w.Name + " (" + w.Type + ")"
+	}
 	if w.FD != nil {
 		return fmt.Sprintf("file descriptor %d", *w.FD)
 	}

@@ -68,7 +68,7 @@ func wakerClass() *class[wake.Waker] {
 // wakersLines says who can wake a goroutine.
 func (in *Interp) wakersLines(w *wakers) []string {
 	head := fmt.Sprintf("goroutine %d [%s]", w.g.Goid, state(w.g))
-	if on := w.g.WaitsOn(); len(on) > 0 {
+	if on := w.g.NamedWaitsOn(); len(on) > 0 {
 		head += " " + in.waitSentence(on)
 	}
 	if f, ok := w.g.Place(); ok {

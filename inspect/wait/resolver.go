@@ -48,6 +48,8 @@ type Resolver struct {
 	conds    condLists
 	contexts contexts
 	handlers lazy[signalHandlers]
+	// lists are the places of goroutines in the runtime's lists, by wait reason.
+	lists    lazy[map[string]map[mem.Addr]int]
 	subjects sync.Pool // of *subject
 	hints    hints
 }
@@ -155,7 +157,7 @@ func (r *Resolver) waiting(g *rt.G) []On {
 	case g.M != 0:
 		return []On{{Kind: row.Kind, Op: row.Op, Note: "executing on the system stack: " + row.Who}}
 	case row.find == nil:
-		return []On{{Kind: row.Kind, Op: row.Op, Note: "ended by " + row.Who}}
+		return []On{{Kind: row.Kind, Op: row.Op, Note: "ended by " + row.Who + r.parked(g, row.Reason)}}
 	}
 	s := subject{G: g, r: r}
 	var few [4]Ref
@@ -249,7 +251,7 @@ const maxRunQueue = 1 << 27
 // time.sendTime and whose argument is the channel, as before and with GODEBUG
 // asynctimerchan=1. Its When is 0 when it is stopped or has fired.
 func (r *Resolver) TimerOf(c mem.Addr) (rt.Timer, bool) {
-	if h, err := r.rt.ReadChan(c); err == nil && h.Timer != 0 {
+	if h, err := r.rt.ReadChanEnds(c); err == nil && h.Timer != 0 {
 		if t, err := r.rt.ReadTimer(h.Timer); err == nil {
 			return t, true
 		}

@@ -19,6 +19,9 @@ type SyscallFact struct {
 	// P is the P that the thread still holds, nil if that was taken away from
 	// it or is not known: the call has then lasted for 20 µs at least.
 	P *int32 `json:"p"`
+	// MinNS is for how long it has lasted at least, nil where nothing is
+	// known: since sysmon saw it first.
+	MinNS *int64 `json:"min_ns,omitempty"`
 }
 
 // syscallFuncs are the functions whose first argument is the number of a system
@@ -37,7 +40,8 @@ func (r *Resolver) syscall(g *rt.G) On {
 		return on
 	}
 	on.Thread = &m.ProcID
-	fact := &SyscallFact{P: r.heldP(&m)}
+	fact := &SyscallFact{}
+	fact.P, fact.MinNS = r.heldP(&m)
 	on.Syscall = fact
 	tr := r.stacks.Trace(g)
 	if m.InCgo {
@@ -57,17 +61,18 @@ func (r *Resolver) syscall(g *rt.G) On {
 	return on
 }
 
-// heldP returns the id of the P that a thread in a system call still holds.
+// heldP returns the id of the P that a thread in a system call still holds, and
+// for how long sysmon has seen it there (runtime.retake), nil if it has not.
 // Since Go 1.26 it stays the P's m; before, the P has a status of its own, and
 // counts the system calls that began on it (runtime.reentersyscall, retake).
-func (r *Resolver) heldP(m *rt.M) *int32 {
+func (r *Resolver) heldP(m *rt.M) (id *int32, ns *int64) {
 	a := m.P
 	if a == 0 {
 		a = m.OldP
 	}
 	p, err := r.rt.ReadP(a)
 	if err != nil {
-		return nil
+		return nil, nil
 	}
 	held := p.M == m.Addr
 	if r.rt.PStatus(&p) == rt.PSyscall {
@@ -75,9 +80,12 @@ func (r *Resolver) heldP(m *rt.M) *int32 {
 		held = ok && tick == p.SyscallTick
 	}
 	if !held {
-		return nil
+		return nil, nil
 	}
-	return &p.ID
+	if p.SyscallWhen > 0 && p.SysmonTick == p.SyscallTick && r.nowKnown && r.nowNS > p.SyscallWhen {
+		ns = ptr(r.nowNS - p.SyscallWhen)
+	}
+	return &p.ID, ns
 }
 
 // cgoFunc returns the name of the C function that the stack calls: the function

@@ -50,7 +50,9 @@ type On struct {
 	Addr *mem.Addr `json:"addr"`
 	// Type is the object's Go type, "" where it is not known.
 	Type string `json:"type,omitempty"`
-	// Name is that of a semaphore of the runtime's own, as "runtime.worldsema".
+	// Name is that of a semaphore of the runtime's own, as "runtime.worldsema",
+	// and where it was asked for what the waiting function, or the package,
+	// calls the object: "p.jobs".
 	Name string `json:"name,omitempty"`
 
 	// Select says that this is a case of a select; Case is its place among

@@ -73,7 +73,7 @@ func opWords(ops code.Ops) string {
 	}{
 		{code.Send | code.SelectSend, "send"}, {code.Recv | code.SelectRecv, "recv"}, {code.Close, "close"}, {code.Cancel, "close"},
 		{code.Unlock | code.WUnlock | code.RUnlock, "unlock"}, {code.Done, "done"}, {code.Signal | code.Broadcast, "signal"},
-		{code.CoroSwitch, "resume"},
+		{code.CoroSwitch, "resume"}, {code.Release, "release"}, {code.PollClose, "close"}, {code.PollDeadline, "set a deadline for"},
 	} {
 		if ops&x.ops != 0 {
 			return x.word

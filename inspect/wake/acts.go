@@ -167,7 +167,7 @@ func (a *Analyzer) canAct(g uint32, n int, p route, op wait.Op) bool {
 func (a *Analyzer) leads(g uint32, n int, p route) bool {
 	members := a.members(g)
 	for j := range members {
-		if members[j].off <= p.need && !a.waitsOnlyOn(int(members[j].g), n) {
+		if i := int(members[j].g); members[j].off <= p.need && !a.waitsOnlyOn(i, n) && !a.outside(i, n) {
 			return true
 		}
 	}

@@ -78,6 +78,8 @@ type Analyzer struct {
 	objectAt addrIndex
 	waiters  []waiter
 	inNode   []uint32
+	// bubbles are the synctest bubbles of the objects that belong to one.
+	bubbles map[uint32]mem.Addr
 
 	// nodes lead to objects, edges from one to another.
 	nodes     []node
@@ -100,6 +102,8 @@ type Analyzer struct {
 	abilities    sync.Map // abilityKey → ability
 	lockeds      sync.Map // lockedKey → locked
 	cached       sync.Map // held → []Candidate
+	queues       sync.Map // number of an object → map[int32]place
+	onStacks     stackIndex
 
 	// holders are the goroutines that are known to hold one side of an
 	// object, holds the same by goroutine; sole are the sides of objects
@@ -172,7 +176,10 @@ func New(ctx context.Context, in Input) (*Analyzer, error) {
 	if err := a.scan(ctx); err != nil {
 		return nil, err
 	}
-	a.collect()
+	if err := a.collect(ctx); err != nil {
+		return nil, err
+	}
+	a.findBubbles()
 	if err := a.findHolders(ctx); err != nil {
 		return nil, err
 	}

@@ -55,7 +55,11 @@ func (a *Analyzer) waiting(i int, ans *Answer) {
 		ans.Wakers = append(ans.Wakers, sleepWaker(a.wait.On(g)))
 	case class == wait.ByNetwork:
 		ans.Verdict = External
-		ans.Wakers = append(ans.Wakers, pollWakers(a.wait.On(g))...)
+		on := a.wait.On(g)
+		ans.Wakers = append(ans.Wakers, pollWakers(on)...)
+		if len(on) > 0 {
+			ans.Wakers = append(ans.Wakers, a.closers(i, &on[0])...)
+		}
 	case row.Kind == wait.Sema && class != wait.ByGoroutine:
 		ans.Verdict = External
 		ans.Wakers = append(ans.Wakers, a.runtimeSemaWaker(g))
@@ -125,6 +129,9 @@ func (a *Analyzer) byGoroutines(i int, ans *Answer) {
 				byGoroutine = byGoroutine || !list[c].Peer
 			}
 		}
+		if owed := a.owed(n, list); owed != "" {
+			notes = append(notes, owed)
+		}
 		notes = append(notes, a.limits(i, n)...)
 	}
 	cutWakers(ans, ranks)
@@ -174,6 +181,9 @@ func (a *Analyzer) waker(c *Candidate, n, i int) (w Waker, ok bool) {
 		w.Count, w.Goids = 0, nil
 	}
 	w.Evidence = a.Evidence(c, n)
+	if c.Peer {
+		w.Evidence = append(w.Evidence, a.queueWords(i, n)...)
+	}
 	if a.shapes.list[a.info[c.Members[0]].shape].signals {
 		return Waker{By: Signal, How: w.How, Object: w.Object, Certainty: w.Certainty, Evidence: w.Evidence}, true
 	}
@@ -222,7 +232,7 @@ func (a *Analyzer) verdict(i int, ans *Answer, byGoroutine bool, notes []string)
 	others := slices.ContainsFunc(ans.Wakers, func(w Waker) bool { return w.By != Goroutine })
 	ans.Verdict = a.sum(i, byGoroutine, others)
 	if ans.Verdict == Never {
-		notes = append(notes, "nobody who can run can reach what it waits on")
+		notes = append(notes, a.nobody(i))
 	}
 	notes = append(notes, a.notes...)
 	slices.Sort(notes)
@@ -250,6 +260,9 @@ func (a *Analyzer) sum(i int, byGoroutine, others bool) Verdict {
 func (a *Analyzer) Verdict(i int) Verdict {
 	g := &a.gs[i]
 	if s := a.rt.Status(g); s != rt.Waiting && s != rt.Leaked || a.wait.Class(g) != wait.ByGoroutine {
+		if a.wait.Class(g) == wait.ByNetwork && a.rt.Status(g) == rt.Waiting {
+			return External // without a search for those who may close it
+		}
 		return a.Answer(i).Verdict
 	}
 	byGoroutine, others := false, false
@@ -276,7 +289,9 @@ func (a *Analyzer) hasCandidate(n int, of uint8, i int) bool {
 		if c.side != of {
 			continue
 		}
-		if m := a.members(c.group); len(m) > 1 || int(m[0].g) != i {
+		if m := a.members(c.group); len(a.bubbles) == 0 && len(m) > 1 {
+			return true
+		} else if slices.ContainsFunc(m, func(r ref) bool { return int(r.g) != i && !a.outside(int(r.g), n) }) {
 			return true
 		}
 	}

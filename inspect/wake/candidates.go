@@ -83,7 +83,7 @@ func (a *Analyzer) candidates(n int, op wait.Op) []Candidate {
 				list[at] = c
 			}
 			for _, r := range a.members(g) {
-				if r.off > p.need || seen[int32(r.g)] {
+				if r.off > p.need || seen[int32(r.g)] || a.outside(int(r.g), n) {
 					continue
 				}
 				if a.retakes(int(r.g), n, p) {

@@ -12,7 +12,7 @@ import (
 func (a *Analyzer) Evidence(c *Candidate, n int) []string {
 	i := int(c.Members[0])
 	if c.fact != "" {
-		return append([]string{c.fact}, a.statusWords(i)...)
+		return append(a.called(c, n), a.statusWords(i)...)
 	}
 	o := &a.objects[n]
 	if c.Peer {

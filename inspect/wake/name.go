@@ -2,6 +2,7 @@ package wake
 
 import (
 	"fmt"
+	"strings"
 
 	"rtdbg/inspect/mem"
 )
@@ -61,5 +62,97 @@ func (a *Analyzer) nameOf(c *Candidate, n int) (words string, ok bool) {
 	if !ok && c.ref.outer != c.ref.inner {
 		name, ok = a.names.Local(int(c.ref.g), int(c.ref.outer), chain, a.objects[n].addr)
 	}
-	return fmt.Sprintf("frame %d %s: %v", name.Frame, name.Func, name), ok
+	if !ok {
+		return a.globalNameOf(c, chain, n)
+	}
+	return fmt.Sprintf("frame %d %s: %v", name.Frame, name.Func, name), true
+}
+
+// globalNameOf names object n by a package-level variable on the way of a
+// candidate, or by another that leads to it.
+func (a *Analyzer) globalNameOf(c *Candidate, chain []mem.Addr, n int) (words string, ok bool) {
+	name, ok := Name{}, false
+	if len(chain) > 0 && a.nodes[a.edges[c.chain[0]].holder].global {
+		name, ok = a.names.Global(chain, a.objects[n].addr)
+	}
+	if !ok && len(chain) == 0 {
+		name, ok = a.staticName(n)
+	}
+	fn, shown := a.stacks.Func(a.shapes.list[a.info[c.ref.g].shape].stack, int(c.ref.inner))
+	return fmt.Sprintf("frame %d %s refers to %v", shown, fn, name), ok
+}
+
+// called is what makes an owner one, with what it calls object n.
+func (a *Analyzer) called(c *Candidate, n int) []string {
+	name, ok := a.NameFor(int(c.Members[0]), a.objects[n].addr)
+	if !ok {
+		return []string{c.fact}
+	}
+	here := fmt.Sprintf("frame %d %s", name.Frame, name.Func)
+	if name.Func == "" || strings.HasPrefix(c.fact, here+" ") {
+		for _, it := range []string{" of it", " refers to it"} {
+			if before, after, found := strings.Cut(c.fact, it); found {
+				return []string{before + strings.TrimSuffix(it, "it") + name.Path + after}
+			}
+		}
+	}
+	if name.Func == "" {
+		return []string{c.fact, name.String()}
+	}
+	return []string{c.fact, fmt.Sprintf("%s: %v", here, name)}
+}
+
+// staticName names object n by the package-level variable that holds it, or
+// that holds a pointer to it.
+func (a *Analyzer) staticName(n int) (Name, bool) {
+	o := &a.objects[n]
+	if a.names == nil {
+		return Name{}, false
+	}
+	if a.nodes[o.node].global {
+		return a.names.Global(nil, o.addr)
+	}
+	edges, _ := a.holdersOf(o.node)
+	for i := range edges[:min(len(edges), maxNamed)] {
+		e := &edges[i]
+		if !a.nodes[e.holder].global {
+			continue
+		}
+		word := a.nodes[e.holder].extent.Start + mem.Addr(e.at)
+		if name, ok := a.names.Global([]mem.Addr{word}, o.addr); ok {
+			return name, true
+		}
+	}
+	return Name{}, false
+}
+
+// The limits of the search for a name.
+const (
+	maxNamed  = 64 // pointers to the object
+	maxFrames = 4  // frames of the program's own
+)
+
+// NameFor says what the program of goroutine number i calls the object at an
+// address: by a variable in its innermost frames, or by a package-level variable.
+func (a *Analyzer) NameFor(i int, at mem.Addr) (Name, bool) {
+	if a.names == nil || a.info[i].state == gone {
+		return Name{}, false
+	}
+	sh := a.shapes.list[a.info[i].shape]
+	tried := 0
+	for f, own := range sh.own {
+		if !own {
+			continue
+		}
+		if name, ok := a.names.Local(i, f, nil, at); ok {
+			return name, true
+		}
+		if tried++; tried == maxFrames {
+			break
+		}
+	}
+	if n, ok := a.objectOf(&at); ok {
+		return a.staticName(n)
+	}
+	return Name{}, false
 }

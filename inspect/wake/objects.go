@@ -1,6 +1,7 @@
 package wake
 
 import (
+	"context"
 	"slices"
 
 	"rtdbg/inspect/heap"
@@ -18,6 +19,8 @@ type object struct {
 	// waiters is the beginning of its part of Analyzer.waiters, which ends
 	// where that of the next object begins.
 	waiters uint32
+	// fires says that a timer will send to it.
+	fires bool
 	// reached says that somebody who can run reaches the object, through
 	// the heap or package-level variables if not from his stack.
 	reached bool
@@ -73,15 +76,37 @@ type node struct {
 }
 
 // collect numbers the objects that goroutines wait on, in order of goroutines.
-func (a *Analyzer) collect() {
-	var index addrIndex
+func (a *Analyzer) collect(ctx context.Context) error {
+	firsts := a.numberObjects()
+	a.objects = make([]object, len(firsts))
+	extents := make([]heap.Extent, len(firsts))
+	globals := make([]bool, len(firsts))
+	if err := each(ctx, len(firsts), func(_, n int) {
+		o := &a.objects[n]
+		o.addr, o.kind = firsts[n].Addr, firsts[n].Kind()
+		o.fires = a.willFire(o)
+		extents[n], globals[n] = a.extentOf(o.addr)
+	}); err != nil {
+		return err
+	}
+	a.nodeAt.reserve(len(firsts))
+	a.nodes = make([]node, 0, len(firsts)+len(firsts)/8)
+	for n := range a.objects {
+		a.objects[n].node = a.node(extents[n], 0, globals[n])
+	}
+	a.placeWaiters()
+	return nil
+}
+
+// numberObjects numbers the objects and returns the first reference to each.
+func (a *Analyzer) numberObjects() []*waitRef {
 	total := 0
 	for w := range a.workers {
 		total += len(a.workers[w].waits)
 	}
+	var index addrIndex
 	index.reserve(total / 2)
-	a.nodeAt.reserve(total / 2)
-	var count []uint32
+	firsts := make([]*waitRef, 0, total/2)
 	last, lastAt := uint32(0), mem.Addr(0)
 	for i := range a.info {
 		ws := a.waitsOf(i)
@@ -92,18 +117,30 @@ func (a *Analyzer) collect() {
 			}
 			n := last
 			if w.Addr != lastAt {
-				n = index.add(w.Addr, uint32(len(a.objects)))
+				n = index.add(w.Addr, uint32(len(firsts)))
 				last, lastAt = n, w.Addr
 			}
-			if int(n) == len(a.objects) {
-				a.objects = append(a.objects, object{addr: w.Addr, kind: w.Kind(), node: a.nodeAround(w.Addr)})
-				count = append(count, 0)
+			if int(n) == len(firsts) {
+				firsts = append(firsts, w)
 			}
 			w.obj = int32(n)
-			count[n]++
 		}
 	}
 	a.objectAt = index
+	return firsts
+}
+
+// placeWaiters lists the waiters of each object in order of goroutines.
+func (a *Analyzer) placeWaiters() {
+	count := make([]uint32, len(a.objects))
+	for i := range a.info {
+		ws := a.waitsOf(i)
+		for j := range ws {
+			if n := ws[j].obj; n >= 0 {
+				count[n]++
+			}
+		}
+	}
 	at := uint32(0)
 	for n := range a.objects {
 		a.objects[n].waiters = at
@@ -112,9 +149,10 @@ func (a *Analyzer) collect() {
 	}
 	a.waiters = make([]waiter, at)
 	for i := range a.info {
-		for _, w := range a.waitsOf(i) {
-			if w.obj >= 0 {
-				a.waiters[count[w.obj]] = waiter{int32(i), roleOf(&w)}
+		ws := a.waitsOf(i)
+		for j := range ws {
+			if w := &ws[j]; w.obj >= 0 {
+				a.waiters[count[w.obj]] = waiter{int32(i), roleOf(w)}
 				count[w.obj]++
 			}
 		}
@@ -137,12 +175,6 @@ func (a *Analyzer) placeObjects() {
 	}
 }
 
-// nodeAround returns the number of the node that an object lies in.
-func (a *Analyzer) nodeAround(at mem.Addr) uint32 {
-	x, global := a.extentOf(at)
-	return a.node(x, 0, global)
-}
-
 // node returns the number of the node with an extent, which it makes if it is
 // new.
 func (a *Analyzer) node(x heap.Extent, level uint8, global bool) uint32 {
@@ -162,6 +194,17 @@ func (a *Analyzer) waitersOf(n int) []waiter {
 	return a.waiters[a.objects[n].waiters:to]
 }
 
+// Awaited returns the address and the kind of object n.
+func (a *Analyzer) Awaited(n int) (mem.Addr, wait.Kind) { return a.objects[n].addr, a.objects[n].kind }
+
+// EachWaiter calls visit for those who wait on object n, in order of goroutines,
+// with what each wants of it, as Awaits does.
+func (a *Analyzer) EachWaiter(n int, visit func(g int32, op wait.Op)) {
+	for _, w := range a.waitersOf(n) {
+		visit(w.g, w.op)
+	}
+}
+
 // objectsIn are the numbers of the objects in a node.
 func (a *Analyzer) objectsIn(n uint32) []uint32 {
 	to := len(a.inNode)
@@ -173,12 +216,19 @@ func (a *Analyzer) objectsIn(n uint32) []uint32 {
 
 // timerOf returns the timer that will fire into object n.
 func (a *Analyzer) timerOf(n int) (rt.Timer, bool) {
-	o := &a.objects[n]
-	if o.kind != wait.Chan {
+	if !a.objects[n].fires {
 		return rt.Timer{}, false
 	}
+	return a.wait.TimerOf(a.objects[n].addr)
+}
+
+// willFire reports whether a timer will send to o.
+func (a *Analyzer) willFire(o *object) bool {
+	if o.kind != wait.Chan {
+		return false
+	}
 	t, ok := a.wait.TimerOf(o.addr)
-	return t, ok && t.When != 0
+	return ok && t.When != 0
 }
 
 // hasGoroutineWakers reports whether other goroutines end waits on kind by

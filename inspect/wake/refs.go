@@ -35,6 +35,9 @@ type group struct {
 func (a *Analyzer) matchStacks(ctx context.Context) error {
 	a.indexNodes()
 	found := make([][]ref, workers(), workers()+1)
+	for w := range found {
+		found[w] = make([]ref, 0, len(a.info)/len(found))
+	}
 	err := each(ctx, len(a.info), func(w, i int) { found[w] = a.match(i, found[w]) })
 	if err != nil {
 		return err
@@ -121,6 +124,7 @@ func (a *Analyzer) groupRefs(ctx context.Context) {
 		groups []group
 		// first is the group of each node of the part.
 		first []uint32
+		keyed []keyed
 	}
 	parts := make([]part, workers())
 	_ = each(ctx, len(a.nodes), func(w, n int) {
@@ -130,7 +134,7 @@ func (a *Analyzer) groupRefs(ctx context.Context) {
 		if len(refs) == 0 {
 			return
 		}
-		p.groups = a.groupNode(uint32(n), refs, p.groups)
+		p.groups, p.keyed = a.groupNode(uint32(n), refs, p.groups, p.keyed[:0])
 	})
 	for w := range parts {
 		base := uint32(len(a.groups))
@@ -142,8 +146,15 @@ func (a *Analyzer) groupRefs(ctx context.Context) {
 	}
 }
 
-// groupNode orders the references to one node and appends their groups.
-func (a *Analyzer) groupNode(n uint32, refs []ref, groups []group) []group {
+// keyed is a reference with the group that it belongs to.
+type keyed struct {
+	group
+	ref
+}
+
+// groupNode orders the references to one node and appends their groups. It
+// returns list, which is scratch, for the next call.
+func (a *Analyzer) groupNode(n uint32, refs []ref, groups []group, list []keyed) ([]group, []keyed) {
 	key := func(r *ref) group {
 		g := group{shape: a.info[r.g].shape, waits: -1}
 		ws := a.waitsOf(int(r.g))
@@ -155,13 +166,8 @@ func (a *Analyzer) groupNode(n uint32, refs []ref, groups []group) []group {
 		}
 		return g
 	}
-	type keyed struct {
-		group
-		ref
-	}
-	list := make([]keyed, len(refs))
 	for i := range refs {
-		list[i] = keyed{key(&refs[i]), refs[i]}
+		list = append(list, keyed{key(&refs[i]), refs[i]})
 	}
 	compare := func(x, y *keyed) int {
 		c := cmp.Or(cmp.Compare(x.shape, y.shape), cmp.Compare(x.waits, y.waits))
@@ -189,7 +195,7 @@ func (a *Analyzer) groupNode(n uint32, refs []ref, groups []group) []group {
 			groups = append(groups, g)
 		}
 	}
-	return groups
+	return groups, list
 }
 
 // onlyWaits reports whether all that ws waits on is object o.

@@ -129,8 +129,11 @@ func locks(fn string) bool {
 func (a *Analyzer) scan(ctx context.Context) error {
 	a.shapes.index = make(map[*stack.Stack]*shape)
 	a.workers = make([]scanner, a.stacks.Workers())
+	share := len(a.gs) / len(a.workers)
 	for w := range a.workers {
-		a.workers[w] = scanner{a: a, id: w, shapes: make(map[*stack.Stack]*shape)}
+		// Room that is not used is not touched and costs nothing, growing does.
+		a.workers[w] = scanner{a: a, id: w, shapes: make(map[*stack.Stack]*shape),
+			waits: make([]waitRef, 0, share+share/4), slots: make([]slotRef, 0, 2*share)}
 	}
 	for i := range a.info {
 		a.info[i].state = gone

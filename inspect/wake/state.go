@@ -30,7 +30,9 @@ func (a *Analyzer) propagate() {
 				a.info[w.g].state = live
 			}
 		}
-		a.reviveStarts(n)
+		if len(a.startsAt) > 0 {
+			a.reviveStarts(n)
+		}
 	}
 	var todo []int32
 	for i := range a.info {
@@ -93,7 +95,7 @@ func (a *Analyzer) spread(todo []int32, s state) {
 		}
 		for _, g := range a.groupsOfG(int(i)) {
 			for _, k := range a.actsOfGroup(g) {
-				if c := &a.acts[k]; !a.settled(c.object, c.side) {
+				if c := &a.acts[k]; !a.settled(c.object, c.side) && !a.outside(int(i), int(c.object)) {
 					todo = a.wakeSide(c.object, c.side, i, s, todo)
 				}
 			}

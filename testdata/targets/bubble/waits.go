@@ -25,8 +25,9 @@ func enter(name string, obj interface{}) {
 }
 
 func bubbles() {
+	go outsider()
 	go run(inBubble)
-	const goroutines = 7
+	const goroutines = 10
 	for i := 0; i < goroutines; i++ {
 		<-entered
 	}
@@ -42,12 +43,42 @@ func inBubble() {
 	go waitSleep()
 	go waitCond()
 	go waitTimeout()
+	c := make(chan int)
+	handed <- c
+	go crossed(c)
+	go insider(c)
 	enter("root", outside)
 	<-outside
 }
 
 func waitRecv(c chan int) {
 	enter("recv", c)
+	<-c
+}
+
+// handed and forever are not of the bubble.
+var (
+	handed  = make(chan chan int, 1)
+	forever = make(chan struct{})
+)
+
+// outsider has a channel of the bubble, but must not use it.
+func outsider() {
+	c := <-handed
+	enter("outsider", c)
+	<-forever
+	c <- 1
+}
+
+// insider is of the bubble and may.
+func insider(c chan int) {
+	enter("insider", c)
+	<-outside
+	c <- 1
+}
+
+func crossed(c chan int) {
+	enter("crossed", c)
 	<-c
 }
 

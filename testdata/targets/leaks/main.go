@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"reflect"
 	"sync"
 	"time"
 
@@ -28,6 +29,12 @@ var (
 	globalMutex sync.Mutex
 	registry    = map[string]*service{}
 )
+
+// numbered has an address that is no pointer: it keeps nothing within reach.
+var numbered struct {
+	name string
+	addr uintptr
+}
 
 type service struct {
 	quit chan struct{}
@@ -60,6 +67,12 @@ func channels() {
 	})
 	launch("nil", func() { enter(); var c chan int; <-c })
 	launch("none", func() { enter(); select {} })
+	launch("numbered", func() {
+		c := make(chan int)
+		numbered.name, numbered.addr = reflect.TypeOf(c).String(), reflect.ValueOf(c).Pointer()
+		enter()
+		<-c
+	})
 	pool := make(chan int)
 	for _, name := range []string{"worker1", "worker2"} {
 		launch(name, func() {

@@ -98,6 +98,16 @@ func bothDeadlines(c *net.TCPConn) {
 	request("bothdeadlines", c)
 }
 
+// never is sent to by nobody.
+var never = make(chan struct{})
+
+// closeLater would end the wait of closing.reader.
+func closeLater(c *net.TCPConn) {
+	enter("closing.closer")
+	<-never
+	c.Close()
+}
+
 func accept(l *net.TCPListener) {
 	enter("accept")
 	l.Accept()
@@ -122,6 +132,10 @@ func main() {
 	c, s := dial(l)
 	both("duplex", c)
 	kept = append(kept, s)
+	c, s = dial(l)
+	kept = append(kept, s)
+	start(func() { request("closing.reader", c) }, "IO wait")
+	start(func() { closeLater(c) }, "chan receive")
 	for _, f := range []func(*net.TCPConn){readDeadline, writeDeadline, bothDeadlines} {
 		f := f
 		c, s := dial(l)
