@@ -13,8 +13,11 @@ import (
 // counts.
 const (
 	garbage = 96 << 20
-	minGOGC = 50
+	minGOGC = 40
 	maxGOGC = 400
+	// Up to this size the heap may grow to twice what is live: with the pages
+	// of the core that are mapped, a million goroutines are to take 1.2 GB.
+	roomy = 850 << 20
 )
 
 // tuneGC lets the garbage collector run as seldom as the memory allows, unless
@@ -46,5 +49,10 @@ func tuneAfterEachGC(percent int) {
 
 // gcPercent is the GOGC for so many bytes of live heap.
 func gcPercent(live uint64) int {
-	return int(min(max(garbage*100/max(live, 1), minGOGC), maxGOGC))
+	live = max(live, 1)
+	room := uint64(0)
+	if live < roomy {
+		room = min((roomy-live)*100/live, 100)
+	}
+	return int(min(max(garbage*100/live, room, minGOGC), maxGOGC))
 }

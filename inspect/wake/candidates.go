@@ -86,7 +86,7 @@ func (a *Analyzer) candidates(n int, op wait.Op) []Candidate {
 				if r.off > p.need || seen[int32(r.g)] || a.outside(int(r.g), n) {
 					continue
 				}
-				if a.retakes(int(r.g), n, p) {
+				if a.retakes(&r, n, p) {
 					list = a.addPeer(list, index, seen, g, n, op, int32(r.g))
 					continue
 				}

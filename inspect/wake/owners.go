@@ -183,7 +183,7 @@ func (a *Analyzer) lockedBy(n int, ops lockOps, waiting bool) []owner {
 	a.eachRef(routes, func(g uint32, r *ref, p route) {
 		i := int32(r.g)
 		at, known := seen[i]
-		if known && list[at].certainty == Inferred || a.retakes(int(i), n, p) != waiting || r.off > p.need || a.givenUp(int(i), n) {
+		if known && list[at].certainty == Inferred || a.retakes(r, n, p) != waiting || r.off > p.need || a.givenUp(int(i), n) {
 			return
 		}
 		x := owner{g: i, certainty: Inferred}
@@ -254,7 +254,7 @@ func (a *Analyzer) takers(n int, starving bool) []owner {
 		fact = "was handed the mutex, which is starving"
 	}
 	a.eachRef(a.paths(n, nil), func(_ uint32, r *ref, p route) {
-		if i := int(r.g); !a.waitsOnlyOn(i, n) && a.retakes(i, n, p) {
+		if !a.waitsOnlyOn(int(r.g), n) && a.retakes(r, n, p) {
 			list = append(list, owner{int32(r.g), Inferred, fact})
 		}
 	})
@@ -262,15 +262,24 @@ func (a *Analyzer) takers(n int, starving bool) []owner {
 	return slices.CompactFunc(list, func(x, y owner) bool { return x.g == y.g })
 }
 
-// retakes reports whether goroutine i, which refers to the lock n, has been
-// woken and is about to take it, or waits for it.
-func (a *Analyzer) retakes(i, n int, p route) bool {
+// retakes reports whether the goroutine of r, which refers to the lock n, has
+// been woken and is about to take it, or waits for it.
+func (a *Analyzer) retakes(r *ref, n int, p route) bool {
+	i := int(r.g)
 	if a.waitsOnlyOn(i, n) {
 		return true
 	}
+	sh := a.shapes.list[a.info[i].shape]
+	if p.hops > 0 || a.info[i].nwaits != 0 || !sh.locking {
+		return false
+	}
 	switch a.objects[n].kind {
-	case wait.Mutex, wait.RWMutex:
-		return p.hops == 0 && a.info[i].nwaits == 0 && a.shapes.list[a.info[i].shape].locking
+	case wait.Mutex:
+		// It may be about to take another one: it is this one that
+		// (*Mutex).lockSlow has, which is in front of the program's frames.
+		return r.off == p.need && int(r.inner) < len(sh.own) && !sh.own[r.inner]
+	case wait.RWMutex:
+		return true
 	}
 	return false
 }
