@@ -2,6 +2,7 @@ package inspect_test
 
 import (
 	"bytes"
+	"debug/elf"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -399,7 +400,7 @@ func TestRefused(t *testing.T) {
 		"not a program": {func(_ *testing.T, m *image) { m.exe = []byte("#!/bin/sh\n") }, "is not an ELF file"},
 		"no Go program in the core": {func(_ *testing.T, m *image) {
 			m.exe = nil
-			clear(m.core[1<<16:])
+			clear(m.core[firstLoad(t, m.core):])
 		}, "the Go version is not known"},
 	}
 	for name, tt := range cases {
@@ -415,6 +416,22 @@ func TestRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// firstLoad returns where the memory begins in a core file.
+func firstLoad(t *testing.T, core []byte) uint64 {
+	t.Helper()
+	f, err := elf.NewFile(bytes.NewReader(core))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := uint64(len(core))
+	for _, p := range f.Progs {
+		if p.Type == elf.PT_LOAD && p.Filesz > 0 {
+			first = min(first, p.Off)
+		}
+	}
+	return first
 }
 
 // clearInline makes the build information look like that before Go 1.18, which

@@ -151,19 +151,21 @@ func (a *Analyzer) exclusive(n int, ops lockOps, o *ownership) {
 	o.owners = a.lockedBy(n, ops, false)
 	sure := inferred(o.owners)
 	if len(sure) == 0 {
-		// One that waits for itself. The code of a function that has locked
-		// something is not enough to say that it was this lock.
-		if sure = inferred(a.lockedBy(n, ops, true)); len(sure) == 0 && len(o.owners) == 1 {
-			sure = o.owners
-		}
+		// One that waits for itself.
+		sure = inferred(a.lockedBy(n, ops, true))
 	}
 	if len(sure) == 1 {
-		sure[0].certainty = Inferred
 		o.owners, o.sole = sure, true
 		return
 	}
+	// Code that has locked something is not enough to say that it was this
+	// lock, and that nobody else can unlock it.
+	only := len(o.owners) == 1
 	for i := range o.owners {
 		o.owners[i].certainty = Possible
+		if only {
+			o.owners[i].certainty = Inferred
+		}
 	}
 }
 
