@@ -69,10 +69,7 @@ func TestHealthyLocksAreNotAccused(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var all []foretold
-			for _, core := range c.Cores {
-				all = append(all, foretellings(t, h, open(t, &target.Capture{Exe: c.Exe, Core: core}))...)
-			}
+			all := allForetold(t, h, c)
 			t.Logf("\n%s", tableOf(all))
 			if n := tally(all).of(existing).wakes; n < 1000 {
 				t.Errorf("only %d wakes by goroutines", n)

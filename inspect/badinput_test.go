@@ -2,8 +2,8 @@ package inspect_test
 
 import (
 	"bytes"
-	"debug/elf"
 	"context"
+	"debug/elf"
 	"encoding/binary"
 	"fmt"
 	"os"
