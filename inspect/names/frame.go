@@ -22,8 +22,6 @@ type local struct {
 	depth    int
 	typ      *exe.Type
 	pieces   []exe.Piece
-	// captured says that it is none: its type is that of a closure.
-	closure bool
 }
 
 func (f *frame) each(visit func(*local) bool) {

@@ -187,9 +187,12 @@ func (l *goroutines) encoded(yield func([]byte, error) bool) {
 		return
 	}
 	var frames frameCache
-	var used sync.Pool // of []byte
+	var used sync.Pool // of *[]byte
 	encode := func(from, to int) []byte {
-		b, _ := used.Get().([]byte)
+		var b []byte
+		if last, ok := used.Get().(*[]byte); ok {
+			b = (*last)[:0]
+		}
 		for _, g := range l.gs[from:to] {
 			b = append(frames.appendGoroutine(b, l.in.p, g), '\n')
 		}
@@ -199,7 +202,7 @@ func (l *goroutines) encoded(yield func([]byte, error) bool) {
 		if !yield(b, err) {
 			return
 		}
-		used.Put(b[:0])
+		used.Put(&b)
 	}
 }
 

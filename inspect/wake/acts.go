@@ -1,7 +1,6 @@
 package wake
 
 import (
-	"cmp"
 	"context"
 	"slices"
 
@@ -197,6 +196,3 @@ func chain(paths []route, i int32) []int32 {
 	}
 	return edges
 }
-
-// byNumber orders goroutines by their numbers.
-func byNumber(x, y int32) int { return cmp.Compare(x, y) }

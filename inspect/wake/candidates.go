@@ -28,7 +28,6 @@ type Candidate struct {
 	rank int
 	// ref is how the first of them refers to the node where chain begins.
 	ref ref
-	via route
 	// chain are the edges from there to the object.
 	chain []int32
 	// fact is what makes an owner one, "" for others.

@@ -205,15 +205,6 @@ func (a *Analyzer) EachWaiter(n int, visit func(g int32, op wait.Op)) {
 	}
 }
 
-// objectsIn are the numbers of the objects in a node.
-func (a *Analyzer) objectsIn(n uint32) []uint32 {
-	to := len(a.inNode)
-	if int(n)+1 < len(a.nodes) {
-		to = int(a.nodes[n+1].objects)
-	}
-	return a.inNode[a.nodes[n].objects:to]
-}
-
 // timerOf returns the timer that will fire into object n.
 func (a *Analyzer) timerOf(n int) (rt.Timer, bool) {
 	if !a.objects[n].fires {

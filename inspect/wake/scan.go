@@ -10,7 +10,6 @@ import (
 	"rtdbg/inspect/heap"
 	"rtdbg/inspect/mem"
 	"rtdbg/inspect/pcln"
-	"rtdbg/inspect/rt"
 	"rtdbg/inspect/stack"
 	"rtdbg/inspect/wait"
 )
@@ -326,5 +325,3 @@ func (a *Analyzer) extentOf(at mem.Addr) (x heap.Extent, global bool) {
 // runtime put into one slot (tinyAllocator, malloc.go; 16 bytes since Go 1.3):
 // a pointer to one of them leads to no other.
 func tiny(o heap.Object) bool { return o.NoScan && o.Size <= 16 }
-
-func dead(s rt.Status) bool { return s == rt.Dead || s == rt.DeadExtra || s == rt.Idle }

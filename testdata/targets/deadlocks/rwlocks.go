@@ -15,6 +15,7 @@ func rwCases() []scene.Case {
 		{Name: "rw-and-mutex", Stage: rwAndMutex},
 		{Name: "rlock-behind-writer", Stage: rlockBehindWriter},
 		{Name: "rw-abba", Stage: rwABBA},
+		{Name: "lock-by-key", Stage: lockByKey},
 	}
 }
 
@@ -165,4 +166,43 @@ func rwABBA(s *scene.Scene) {
 		defer a.RUnlock()
 	})
 	s.Cycle("ab", "ba")
+}
+
+type keyed struct {
+	sync.RWMutex
+	locks map[string]*sync.Mutex
+}
+
+// take waits for the lock of the key with the table locked.
+func (k *keyed) take(key string) {
+	k.Lock()
+	if k.locks[key] == nil {
+		k.locks[key] = &sync.Mutex{}
+	}
+	k.locks[key].Lock()
+	k.Unlock()
+}
+
+func (k *keyed) give(key string) {
+	k.RLock()
+	defer k.RUnlock()
+	k.locks[key].Unlock()
+}
+
+// lockByKey: one waits for the lock of a key and keeps the table locked, which
+// who holds that lock needs to give it back.
+func lockByKey(s *scene.Scene) {
+	k := &keyed{locks: map[string]*sync.Mutex{}}
+	taken, wanted := scene.Barrier(2), scene.Barrier(2)
+	s.Start("giver", func() {
+		k.take("a")
+		taken()
+		wanted()
+		k.give("a")
+	})
+	taken()
+	s.Start("taker", func() { k.take("a") })
+	s.Blocked("taker")
+	wanted()
+	s.Cycle("giver", "taker")
 }

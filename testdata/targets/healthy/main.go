@@ -13,7 +13,7 @@ func main() {
 	truth.Limit()
 	scene.Life()
 	var cases []scene.Case
-	for _, list := range [][]scene.Case{lockCases(), chanCases(), lifeCases(), syncCases(), versionCases()} {
+	for _, list := range [][]scene.Case{lockCases(), sessionCases(), chanCases(), lifeCases(), syncCases(), versionCases()} {
 		cases = append(cases, list...)
 	}
 	scene.PrintAlike(scene.Stage(cases))
