@@ -72,9 +72,9 @@ func isDeferred(d *stack.Deferred, want string) bool {
 			return false
 		}
 	}
-	ops, known := map[string]code.Ops{"unlock": code.Unlock, "runlock": code.RUnlock, "done": code.Done, "close": code.Close}[op]
+	ops, known := map[string]code.Ops{"unlock": code.Unlock | code.WUnlock, "runlock": code.RUnlock, "done": code.Done, "close": code.Close}[op]
 	if known {
-		return d.Wrapper && d.Ops == ops
+		return d.Wrapper && d.Ops != 0 && d.Ops&^ops == 0
 	}
 	return d.Wrapper && strings.HasSuffix(d.Callee, "."+op)
 }

@@ -107,6 +107,9 @@ func takeInto(dir, exe string, o Options, how Method) error {
 	if err != nil {
 		return err
 	}
+	if err := punch(core); err != nil {
+		return fmt.Errorf("%s: %w", core, err)
+	}
 	if err := os.WriteFile(filepath.Join(dir, "text"), []byte(r.text()), 0o600); err != nil {
 		return err
 	}

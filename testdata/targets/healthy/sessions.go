@@ -65,7 +65,7 @@ func secondLockOfSession(s *scene.Scene) {
 func sessionChangesHands(s *scene.Scene) {
 	a := &account{}
 	sessions := make(chan *session)
-	s.Start("opener", func() { sessions <- open(a) })
+	go func() { sessions <- open(a) }()
 	s.Start("closer", func() {
 		x := <-sessions
 		time.Sleep(long)
