@@ -68,9 +68,11 @@ func TestSudogsWhileLeaksAreDetected(t *testing.T) {
 				t.Errorf("%s waits on %s, later on %s", key, toJSON(t, on), toJSON(t, want))
 			}
 		}
-		// The collector's own work list keeps some within reach for now.
+		// The collector's own work list keeps some within reach for now, and
+		// some are out of reach that it has not come to yet: what it says of
+		// them when it is done stands in the later capture.
 		ans := answer(t, p, int64(g.Goid))
-		if stuck := ans.Verdict == wake.Never || ans.Verdict == wake.Deadlock; stuck && g.Status() != rt.Leaked {
+		if stuck := ans.Verdict == wake.Never || ans.Verdict == wake.Deadlock; stuck && g.Status() != rt.Leaked && h.Status() != rt.Leaked {
 			t.Errorf("%s: status %s, %s", key, g.Status(), toJSON(t, ans))
 		}
 	}
