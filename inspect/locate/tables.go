@@ -35,9 +35,7 @@ func (f *finder) semtable() (mem.Addr, error) {
 // fits reports whether a semaphore table can lie at a: every queue's semaphore
 // must hash to its root, every waiter must be a goroutine.
 func (f *finder) fits(a mem.Addr) bool {
-	r := *f.RT
-	r.Globals.SemTable = a
-	queues, err := r.SemaTable()
+	queues, err := f.RT.SemaTableAt(a)
 	if err != nil || len(queues) == 0 {
 		return false
 	}

@@ -47,10 +47,15 @@ func (r *Runtime) SemaTable() ([]SemaQueue, error) {
 	if r.Globals.SemTable == 0 {
 		return nil, errors.New("runtime.semtable was not found in the target")
 	}
+	return r.SemaTableAt(r.Globals.SemTable)
+}
+
+// SemaTableAt is SemaTable for a table at an address that is still on trial.
+func (r *Runtime) SemaTableAt(table mem.Addr) ([]SemaQueue, error) {
 	var queues []SemaQueue
 	var errs []error
 	for i := range uint64(semTabSize) {
-		a := r.Globals.SemTable + mem.Addr(i*r.semStride())
+		a := table + mem.Addr(i*r.semStride())
 		var root semaRoot
 		if err := r.plans.semaRoot.Read(r.Mem, a, &root); err != nil {
 			return queues, fmt.Errorf("runtime.semtable[%d]: %w", i, err)
