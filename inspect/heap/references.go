@@ -42,6 +42,7 @@ func (h *Heap) References(ctx context.Context, targets, skip *Set, vars *Extents
 				}
 				found[i] = s.refs
 				total.Add(int64(len(s.refs)))
+				mem.Trim(h.rt.Mem)
 			}
 		})
 	}

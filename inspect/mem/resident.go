@@ -19,9 +19,33 @@ const (
 	maxResident = 256 << 20
 )
 
-// residentEvery is how often that is looked at: reading at full speed touches
-// some 50 MB in that time.
+// residentEvery is how often that is looked at where no reader does: reading at
+// full speed touches some 50 MB in that time, and random reads, for each of
+// which the kernel maps 64 KB, as much as there is.
 const residentEvery = 10 * time.Millisecond
+
+// Trimmer is a Memory whose pages count as this process's memory once they have
+// been read.
+type Trimmer interface {
+	// Trim lets some of them go if they have become too many. It takes a
+	// microsecond if they have not.
+	Trim()
+}
+
+// Trim lets pages of m go if there are too many of them in memory. Who reads a
+// lot calls it every few hundred reads.
+func Trim(m Reader) {
+	if t, ok := m.(Trimmer); ok {
+		t.Trim()
+	}
+}
+
+// Trim implements Trimmer.
+func (c *Core) Trim() {
+	if c.resident != nil {
+		c.resident.trim()
+	}
+}
 
 // resident lets pages of a large mapping go whenever they have become too many:
 // a part of the mapping after the other, around and around. What is needed again
@@ -29,8 +53,9 @@ const residentEvery = 10 * time.Millisecond
 type resident struct {
 	b     []byte
 	limit int
-	hand  int // where the next part begins
 	statm *os.File
+	mu    sync.Mutex // held by who lets pages go
+	hand  int        // where the next part begins
 	stop  chan struct{}
 	done  sync.WaitGroup
 }
@@ -46,6 +71,9 @@ func limitResident(b []byte) *resident {
 	if r.statm, err = os.Open("/proc/self/statm"); err != nil {
 		return r
 	}
+	// Pages that are let go need not be marked as recently used: that takes
+	// the kernel longer than to unmap them. Of one that refuses, it does.
+	_ = unix.Madvise(b, unix.MADV_SEQUENTIAL)
 	r.done.Go(r.watch)
 	return r
 }
@@ -59,10 +87,19 @@ func (r *resident) watch() {
 		case <-r.stop:
 			return
 		case <-tick.C:
-			if r.files() > r.limit {
-				r.release()
-			}
+			r.trim()
 		}
+	}
+}
+
+// trim lets pages go if there are too many, unless somebody else is doing that.
+func (r *resident) trim() {
+	if r.statm == nil || !r.mu.TryLock() {
+		return
+	}
+	defer r.mu.Unlock()
+	if r.files() > r.limit {
+		r.release()
 	}
 }
 

@@ -5,19 +5,21 @@ import (
 	"runtime"
 	"sync"
 
+	"rtdbg/inspect/mem"
 	"rtdbg/inspect/progress"
 )
 
 // workers is how many goroutines share the work on many goroutines.
 func workers() int { return runtime.GOMAXPROCS(0) }
 
-// step is how many calls each counts at once.
-const step = 1024
+// step is how many calls each counts at once, and after how many it looks how
+// much of the target is in memory.
+const step = 256
 
 // each calls f for 0 to n-1 on several goroutines. Worker w of workers() works
 // on a range of its own, and the ranges are in the order of the workers, so
 // that what the workers found can be put together in order.
-func each(ctx context.Context, n int, f func(w, i int)) error {
+func (a *Analyzer) each(ctx context.Context, n int, f func(w, i int)) error {
 	phase := progress.Begin(ctx, "waits", n)
 	defer phase.End()
 	var wg sync.WaitGroup
@@ -30,6 +32,7 @@ func each(ctx context.Context, n int, f func(w, i int)) error {
 						return
 					}
 					phase.Add(min(step, n-i))
+					mem.Trim(a.mem)
 				}
 				f(w, i)
 			}

@@ -88,8 +88,10 @@ func (a *Analyzer) findHolders(ctx context.Context) error {
 func (a *Analyzer) stackHeld() *heap.Set {
 	held := a.heap.NewSet()
 	for w := range a.workers {
-		for _, s := range a.workers[w].slots {
-			held.Add(s.value())
+		for _, block := range a.workers[w].slots.list {
+			for _, s := range block {
+				held.Add(s.value())
+			}
 		}
 	}
 	for i := range a.starts {

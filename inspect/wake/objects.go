@@ -81,7 +81,7 @@ func (a *Analyzer) collect(ctx context.Context) error {
 	a.objects = make([]object, len(firsts))
 	extents := make([]heap.Extent, len(firsts))
 	globals := make([]bool, len(firsts))
-	if err := each(ctx, len(firsts), func(_, n int) {
+	if err := a.each(ctx, len(firsts), func(_, n int) {
 		o := &a.objects[n]
 		o.addr, o.kind = firsts[n].Addr, firsts[n].Kind()
 		o.fires = a.willFire(o)
@@ -102,7 +102,7 @@ func (a *Analyzer) collect(ctx context.Context) error {
 func (a *Analyzer) numberObjects() []*waitRef {
 	total := 0
 	for w := range a.workers {
-		total += len(a.workers[w].waits)
+		total += a.workers[w].waits.n
 	}
 	var index addrIndex
 	index.reserve(total / 2)

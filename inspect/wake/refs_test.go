@@ -115,15 +115,14 @@ func TestAllOwnersHaveToAct(t *testing.T) {
 func TestStackPointersAreFolded(t *testing.T) {
 	a := &Analyzer{}
 	c := scanner{a: a}
-	g := &goroutine{}
 	v := mem.Addr(0xc000010000)
 	for _, s := range []struct {
 		word  uint64
 		frame uint16
 	}{{uint64(v) | slotExact, 1}, {uint64(v) | slotOwn, 3}, {uint64(v) | slotOwn, 5}, {uint64(v), 0}} {
-		c.fold(g, v, s.word, s.frame)
+		c.fold(v, s.word, s.frame)
 	}
-	if len(c.slots) != 1 || c.slots[0].value() != v || c.slots[0].inner != 3 || c.slots[0].outer != 5 || c.slots[0].word&slotExact == 0 {
-		t.Errorf("slots %+v", c.slots)
+	if len(c.held) != 1 || c.held[0].value() != v || c.held[0].inner != 3 || c.held[0].outer != 5 || c.held[0].word&slotExact == 0 {
+		t.Errorf("slots %+v", c.held)
 	}
 }
