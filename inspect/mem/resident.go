@@ -1,9 +1,7 @@
 package mem
 
 import (
-	"bytes"
 	"os"
-	"strconv"
 	"sync"
 	"time"
 
@@ -92,11 +90,13 @@ func (r *resident) watch() {
 	}
 }
 
-// trim lets pages go if there are too many, unless somebody else is doing that.
+// trim lets pages go if there are too many. Who comes while another does that
+// waits, and does not read more.
 func (r *resident) trim() {
-	if r.statm == nil || !r.mu.TryLock() {
+	if r.statm == nil || r.files() <= r.limit {
 		return
 	}
+	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.files() > r.limit {
 		r.release()
@@ -132,13 +132,14 @@ func (r *resident) close() {
 func (r *resident) files() int {
 	var buf [128]byte
 	n, _ := r.statm.ReadAt(buf[:], 0)
-	fields := bytes.Fields(buf[:n])
-	if len(fields) < 3 {
-		return 0
-	}
-	pages, err := strconv.Atoi(string(fields[2]))
-	if err != nil {
-		return 0
+	pages, field := 0, 0
+	for _, c := range buf[:n] {
+		switch {
+		case c == ' ':
+			field++
+		case field == 2 && c >= '0' && c <= '9':
+			pages = 10*pages + int(c-'0')
+		}
 	}
 	return pages * os.Getpagesize()
 }

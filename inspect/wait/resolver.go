@@ -269,13 +269,12 @@ func (r *Resolver) TimersErr() error {
 
 func (r *Resolver) readTimers() (map[mem.Addr]rt.Timer, error) {
 	ps, err := r.rt.AllPs()
-	entries, terr := r.rt.Timers(ps)
 	timers := make(map[mem.Addr]rt.Timer)
-	for i := range entries {
-		if t := &entries[i]; t.Arg.Data != 0 && t.When != 0 && r.funcName(t.F) == "time.sendTime" {
+	terr := r.rt.EachTimer(ps, func(t *rt.TimerEntry) {
+		if t.Arg.Data != 0 && t.When != 0 && r.funcName(t.F) == "time.sendTime" {
 			timers[mem.Addr(t.Arg.Data)] = t.Timer
 		}
-	}
+	})
 	return timers, errors.Join(err, terr)
 }
 

@@ -85,7 +85,6 @@ type Analyzer struct {
 	// nodes lead to objects, edges from one to another.
 	nodes     []node
 	nodeAt    addrIndex
-	isNode    *heap.Set
 	variables variables
 	edges     []edge
 	downs     []uint32

@@ -264,7 +264,7 @@ func (a *Analyzer) Object(n int) Object {
 	_, fires := a.timerOf(n)
 	x := Object{Addr: o.addr, Kind: o.kind, Global: a.nodes[o.node].global, Fires: fires}
 	for _, w := range a.waitersOf(n) {
-		x.Waiters = append(x.Waiters, Waiter{w.g, w.op})
+		x.Waiters = append(x.Waiters, Waiter{w.g, w.op()})
 	}
 	return x
 }

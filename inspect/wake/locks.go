@@ -19,7 +19,7 @@ func (a *Analyzer) rwOwners(n int, op wait.Op, o *ownership) {
 		return
 	}
 	for _, w := range a.waitersOf(n) {
-		if w.op == wait.Wait {
+		if w.op() == wait.Wait {
 			fact := "is the writer that waits for the readers before it: those who come later wait for it"
 			o.owners, o.sole = []owner{{w.g, Proven, fact}}, true
 			return

@@ -117,7 +117,7 @@ func (a *Analyzer) unsettle(reached func(*object) bool) bool {
 		}
 		o.reached = true
 		for _, w := range a.waitersOf(n) {
-			if a.info[w.g].state == stuck && !a.settled(uint32(n), side(w.op)) {
+			if a.info[w.g].state == stuck && !a.settled(uint32(n), side(w.op())) {
 				a.info[w.g].state = unsure
 				todo = append(todo, w.g)
 			}

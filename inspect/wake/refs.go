@@ -33,7 +33,6 @@ type group struct {
 
 // matchStacks finds which goroutines refer to which nodes, and groups them.
 func (a *Analyzer) matchStacks(ctx context.Context) error {
-	a.indexNodes()
 	found := make([]blocks[ref], workers(), workers()+1)
 	lists := make([][]ref, workers())
 	err := a.each(ctx, len(a.info), func(w, i int) {
@@ -70,25 +69,11 @@ func eachFound(found []blocks[ref], visit func(r *ref)) {
 	}
 }
 
-// indexNodes prepares nodeOf for all nodes.
-func (a *Analyzer) indexNodes() {
-	if a.heap == nil {
-		return
-	}
-	a.isNode = a.heap.NewSet()
-	for i := range a.nodes {
-		a.isNode.Add(a.nodes[i].extent.Start)
-	}
-}
-
 // match appends the references of goroutine i, one for each node.
 func (a *Analyzer) match(i int, list []ref) []ref {
 	from := len(list)
 	for _, s := range a.slotsOf(i) {
 		v := s.value()
-		if a.heap != nil && a.heap.In(v) && !a.isNode.Has(v) {
-			continue
-		}
 		n, ok := a.nodeOf(v)
 		if !ok {
 			continue

@@ -93,7 +93,7 @@ func TestHoldersAreLimited(t *testing.T) {
 func TestAllOwnersHaveToAct(t *testing.T) {
 	k := held{0, side(wait.Wait)}
 	a := &Analyzer{
-		objects: []object{{addr: 0x1000, kind: wait.WaitGroup}}, waiters: []waiter{{2, wait.Wait}},
+		objects: []object{{addr: 0x1000, kind: wait.WaitGroup}}, waiters: []waiter{{2, wait.WaitNumber()}},
 		info:    make([]goroutine, 3),
 		holders: map[held]ownership{k: {held: k, owners: []owner{{g: 0}, {g: 1}}, sole: true, all: true}},
 		holds:   map[int32][]held{0: {k}, 1: {k}}, acted: make(map[held]int),
