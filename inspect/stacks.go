@@ -18,6 +18,8 @@ type liveStack struct {
 	// its registers (frame 0, Conservative), that hold or may hold live
 	// pointers, in order of frames. The slice is valid until visit returns.
 	Live []stack.Pointer
+	// Deferring says that frames may have deferred calls pending.
+	Deferring bool
 	// Err says that some frames could not be found or examined.
 	Err error
 }
@@ -92,6 +94,7 @@ func prefetch(pre *mem.Prefetch, t *table, order []uint32, from, to int) {
 // live fills in the pointers of s, which is the stack of g.
 func (p *Process) live(u *stack.Unwinder, g *rt.G, s *liveStack) {
 	s.Live, s.Err = u.Live(s.Trace, g.StackHi, p.RT.StackRoots(g))
+	s.Deferring = g.Defer != 0 || u.Deferring()
 	if regs, ok := p.running(g); ok {
 		for _, w := range regs.General {
 			if w != 0 {

@@ -85,7 +85,8 @@ func opOf(kind wait.Kind, o int32) wait.Op {
 	return wait.Lock
 }
 
-// input is the graph for the graph room. It is not safe for concurrent use.
+// input is the graph for the graph room. Its Waits is not safe for concurrent
+// use.
 func (w *waitGraph) input(goroutines int) graph.Input {
 	return graph.Input{
 		Goroutines: goroutines, Objects: sides * len(w.addrs),

@@ -99,7 +99,7 @@ func (roots) Workers() int { return stackWorkers() }
 func (r roots) Each(ctx context.Context, visit func(worker int, s *wake.Stack)) error {
 	stacks := make([]wake.Stack, stackWorkers())
 	return r.p.eachStack(ctx, func(w int, s *liveStack) {
-		stacks[w] = wake.Stack{Index: s.Index, Trace: &s.Trace, Live: s.Live, Err: s.Err}
+		stacks[w] = wake.Stack{Index: s.Index, Trace: &s.Trace, Live: s.Live, Deferring: s.Deferring, Err: s.Err}
 		visit(w, &stacks[w])
 	})
 }

@@ -26,7 +26,8 @@ type Input struct {
 	// and any of them ends the wait. The slice is valid until the next call.
 	Waits func(g int32) []int32
 	// Roles are those who can end a wait on an object, the likeliest first.
-	// It may cost; the others must not.
+	// It may cost; the others must not. It, Waiters and Stuck are called by
+	// several goroutines at a time.
 	Roles func(o int32) []Role
 }
 

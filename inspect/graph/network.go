@@ -1,6 +1,11 @@
 package graph
 
-import "slices"
+import (
+	"context"
+	"slices"
+
+	"rtdbg/inspect/rt"
+)
 
 // network is the part of the graph in which cycles can be: the stuck
 // goroutines that others wait for, and the objects between them. Its nodes are
@@ -50,10 +55,25 @@ func newNetwork(in *Input) *network {
 	return n
 }
 
-// findEnders asks once for the roles of every object with a stuck waiter.
+// findEnders asks once for the roles of every object with a stuck waiter, on all
+// processors.
 func findEnders(in *Input) enders {
+	parts, _ := rt.InSections(context.Background(), in.Objects, func(from, to int) enders { return endersOf(in, int32(from), int32(to)) })
+	e := parts[0]
+	for _, p := range parts[1:] {
+		base := int32(len(e.who))
+		e.list, e.who, e.sure = append(e.list, p.list...), append(e.who, p.who...), append(e.sure, p.sure...)
+		for _, f := range p.from[1:] {
+			e.from = append(e.from, base+f)
+		}
+	}
+	return e
+}
+
+// endersOf is findEnders for the objects from number from on, up to number to.
+func endersOf(in *Input, from, to int32) enders {
 	e := enders{from: []int32{0}}
-	for o := range int32(in.Objects) {
+	for o := from; o < to; o++ {
 		if !slices.ContainsFunc(in.Waiters(o), in.Stuck) {
 			continue
 		}

@@ -261,6 +261,20 @@ func (r *Resolver) TimerOf(c mem.Addr) (rt.Timer, bool) {
 	return t, ok
 }
 
+// WillFire reports whether a timer in a heap sends to the channel at c, on which
+// somebody waits: since Go 1.23 too the timer of such a channel is in a heap until
+// it fires or is stopped (runtime.blockTimerChan, time.go). Without TimersErr it
+// is TimerOf with a When, without a look at the channel.
+func (r *Resolver) WillFire(c mem.Addr) bool {
+	timers, err := r.timers.get(r.readTimers)
+	if err != nil {
+		t, ok := r.TimerOf(c)
+		return ok && t.When != 0
+	}
+	_, ok := timers[c]
+	return ok
+}
+
 // TimersErr says why TimerOf may miss timers, nil if it does not.
 func (r *Resolver) TimersErr() error {
 	_, err := r.timers.get(r.readTimers)

@@ -22,6 +22,8 @@ type Stack struct {
 	// Live are the words that hold or may hold live pointers, in order of
 	// frames. The slice is valid during the visit.
 	Live []stack.Pointer
+	// Deferring says that it may have deferred calls pending.
+	Deferring bool
 	// Err says that some frames could not be found or examined.
 	Err error
 }

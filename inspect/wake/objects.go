@@ -87,7 +87,7 @@ func (a *Analyzer) collect(ctx context.Context) error {
 	if err := a.each(ctx, len(firsts), func(_, n int) {
 		o := &a.objects[n]
 		o.addr, o.kind = firsts[n].Addr, firsts[n].Kind()
-		o.fires = a.willFire(o)
+		o.fires = o.kind == wait.Chan && a.wait.WillFire(o.addr)
 		extents[n], globals[n] = a.extentOf(o.addr)
 	}); err != nil {
 		return err
@@ -217,15 +217,6 @@ func (a *Analyzer) timerOf(n int) (rt.Timer, bool) {
 		return rt.Timer{}, false
 	}
 	return a.wait.TimerOf(a.objects[n].addr)
-}
-
-// willFire reports whether a timer will send to o.
-func (a *Analyzer) willFire(o *object) bool {
-	if o.kind != wait.Chan {
-		return false
-	}
-	t, ok := a.wait.TimerOf(o.addr)
-	return ok && t.When != 0
 }
 
 // hasGoroutineWakers reports whether other goroutines end waits on kind by

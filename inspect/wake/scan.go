@@ -9,7 +9,6 @@ import (
 
 	"rtdbg/inspect/heap"
 	"rtdbg/inspect/mem"
-	"rtdbg/inspect/pcln"
 	"rtdbg/inspect/stack"
 	"rtdbg/inspect/wait"
 )
@@ -27,6 +26,8 @@ type goroutine struct {
 	// loose says that its stack could not be followed to its end: every
 	// word of it may be a pointer.
 	loose bool
+	// deferring says that it may have deferred calls pending.
+	deferring bool
 	// lost says that it waits for something that was not found.
 	lost bool
 }
@@ -85,9 +86,6 @@ type shape struct {
 	// signals says that it is package os/signal's goroutine, which sends what
 	// the process is sent (os/signal.loop).
 	signals bool
-	// defers says that functions among the frames keep deferred calls in
-	// their frames.
-	defers bool
 }
 
 // shapes numbers the stacks.
@@ -107,7 +105,6 @@ func (s *shapes) of(a *Analyzer, st *stack.Stack) *shape {
 	sh := &shape{num: uint32(len(s.list)), stack: st, own: make([]bool, len(st.Frames)), code: make([]bool, len(st.Frames))}
 	for i := range sh.own {
 		name, _ := a.stacks.Func(st, i)
-		sh.defers = sh.defers || st.Frames[i].Func.FuncData(pcln.FuncDataOpenCodedDeferInfo) != 0
 		sh.locking = sh.locking || !slices.Contains(sh.own[:i], true) && locks(name)
 		sh.signals = sh.signals || name == "os/signal.loop"
 		sh.own[i], sh.code[i] = !Plumbing(name), !strings.HasPrefix(name, "runtime.")
@@ -160,7 +157,7 @@ func (c *scanner) stack(s *Stack) {
 			c.shapes[st] = c.shape
 		}
 	}
-	g.shape, g.worker, g.state = c.shape.num, uint8(c.id), stuck
+	g.shape, g.worker, g.state, g.deferring = c.shape.num, uint8(c.id), stuck, s.Deferring
 	if s.Err != nil {
 		g.loose = true
 		c.bad++
