@@ -5,6 +5,8 @@
 package graph
 
 import (
+	"slices"
+
 	"rtdbg/inspect/wait"
 	"rtdbg/inspect/wake"
 )
@@ -44,13 +46,24 @@ type Role struct {
 	Peer bool
 }
 
-// Step is one edge of a cycle: From waits on Object for Next to do How with it.
+// Step is one edge of a cycle: From waits on Object for Next to act on it, which
+// Input.How names.
 type Step struct {
 	From, Next int32
 	// Object is the number of the object.
 	Object    int32
-	How       string
 	Certainty wake.Certainty
+}
+
+// How is the operation by which the surest role of s.Next ends the wait.
+func (in *Input) How(s *Step) string {
+	how, best := "", uint8(0)
+	for _, r := range in.Roles(s.Object) {
+		if g := grade(r.Certainty); !r.Peer && g > best && slices.Contains(r.Goroutines, s.Next) {
+			how, best = r.How, g
+		}
+	}
+	return how
 }
 
 // Deadlock is a set of goroutines that wait only for each other.

@@ -20,6 +20,9 @@ type network struct {
 	to    []int32
 	grade []uint8
 	enders
+
+	members arena[int32]
+	steps   arena[Step]
 }
 
 // enders are the stuck goroutines that can end waits of others that are stuck.

@@ -32,6 +32,9 @@ func (r Ref) Kind() Kind { return kinds[r.kind] }
 // Op is what the goroutine wants to do with it.
 func (r Ref) Op() Op { return ops[r.op] }
 
+// Number numbers the kinds of objects, from 0.
+func Number(k Kind) int { return slices.Index(kinds[:], k) }
+
 // OpNumber is an Op in one byte.
 type OpNumber uint8
 

@@ -50,21 +50,23 @@ func (a *Analyzer) Candidates(n int, op wait.Op) []Candidate {
 
 func (a *Analyzer) candidates(n int, op wait.Op) []Candidate {
 	list := a.ownerCandidates(n, op)
-	seen := make(map[int32]bool)
+	var seen few[int32]
 	for i := range list {
 		for _, m := range list[i].Members {
-			seen[m] = true
+			seen.add(m)
 		}
 	}
 	paths := a.paths(n, nil)
-	index := make(map[candidateKey]int)
+	// index has the places in list behind the owners.
+	var index few[candidateKey]
+	owners := len(list)
 	for i, p := range paths {
 		first, to := a.groupsOf(p.node)
 		for g := first; g < to; g++ {
 			gr := &a.groups[g]
 			ab := a.able(g, n, op)
 			if gr.waits == int32(n) && gr.only {
-				list = a.addPeers(list, index, seen, g, n, op)
+				list = a.addPeers(list, owners, &index, &seen, g, n, op)
 				continue
 			}
 			if ab.can == no {
@@ -75,24 +77,25 @@ func (a *Analyzer) candidates(n int, op wait.Op) []Candidate {
 				c.How = opWords(ab.ops)
 			}
 			k := candidateKey{shape: gr.shape}
-			at, known := index[k]
+			at, known := index.place(k)
+			at += owners
 			if known && ab.better(list[at].ability) {
 				c.Members = list[at].Members
 				c.chain = chain(paths, int32(i))
 				list[at] = c
 			}
 			for _, r := range a.members(g) {
-				if r.off > p.need || seen[int32(r.g)] || a.outside(int(r.g), n) {
+				if r.off > p.need || seen.has(int32(r.g)) || a.outside(int(r.g), n) {
 					continue
 				}
 				if a.retakes(&r, n, p) {
-					list = a.addPeer(list, index, seen, g, n, op, int32(r.g))
+					list = a.addPeer(list, owners, &index, &seen, g, n, op, int32(r.g))
 					continue
 				}
-				seen[int32(r.g)] = true
+				seen.add(int32(r.g))
 				if !known {
 					known, at = true, len(list)
-					index[k] = at
+					index.add(k)
 					c.ref, c.chain = r, chain(paths, int32(i))
 					list = append(list, c)
 				}
@@ -117,25 +120,26 @@ type candidateKey struct {
 }
 
 // addPeers adds the members of group g, which wait on object n themselves.
-func (a *Analyzer) addPeers(list []Candidate, index map[candidateKey]int, seen map[int32]bool, g uint32, n int, op wait.Op) []Candidate {
+func (a *Analyzer) addPeers(list []Candidate, owners int, index *few[candidateKey], seen *few[int32], g uint32, n int, op wait.Op) []Candidate {
 	if !a.follows(g, n, op) {
 		return list
 	}
 	for _, r := range a.members(g) {
-		list = a.addPeer(list, index, seen, g, n, op, int32(r.g))
+		list = a.addPeer(list, owners, index, seen, g, n, op, int32(r.g))
 	}
 	return list
 }
 
-func (a *Analyzer) addPeer(list []Candidate, index map[candidateKey]int, seen map[int32]bool, g uint32, n int, op wait.Op, i int32) []Candidate {
-	if seen[i] || !a.follows(g, n, op) {
+func (a *Analyzer) addPeer(list []Candidate, owners int, index *few[candidateKey], seen *few[int32], g uint32, n int, op wait.Op, i int32) []Candidate {
+	if seen.has(i) || !a.follows(g, n, op) {
 		return list
 	}
-	seen[i] = true
-	at, ok := index[candidateKey{peer: true}]
+	seen.add(i)
+	at, ok := index.place(candidateKey{peer: true})
+	at += owners
 	if !ok {
 		at = len(list)
-		index[candidateKey{peer: true}] = at
+		index.add(candidateKey{peer: true})
 		list = append(list, Candidate{How: how(a.objects[n].kind, op), Certainty: Possible, Peer: true, ability: ability{can: yes}, ref: a.members(g)[0]})
 	}
 	list[at].Members = append(list[at].Members, i)
