@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"rtdbg/inspect/rt"
+	"rtdbg/inspect/wake"
 )
 
 // network is the part of the graph in which cycles can be: the stuck
@@ -81,16 +82,11 @@ func endersOf(in *Input, from, to int32) enders {
 			continue
 		}
 		before := len(e.who)
-		for _, r := range in.Roles(o) {
-			if r.Peer {
-				continue
+		in.Enders(o, func(g int32, c wake.Certainty) {
+			if in.Stuck(g) {
+				e.who, e.sure = append(e.who, g), append(e.sure, grade(c))
 			}
-			for _, g := range r.Goroutines {
-				if in.Stuck(g) {
-					e.who, e.sure = append(e.who, g), append(e.sure, grade(r.Certainty))
-				}
-			}
-		}
+		})
 		if len(e.who) > before {
 			e.list, e.from = append(e.list, o), append(e.from, int32(len(e.who)))
 		}

@@ -101,10 +101,11 @@ type Analyzer struct {
 	actsByObject []uint32
 	actsByGroup  []uint32
 	groupActs    []uint32
-	abilities    sync.Map // abilityKey → ability
-	lockeds      sync.Map // lockedKey → locked
-	cached       sync.Map // held → []Candidate
-	queues       sync.Map // number of an object → map[int32]place
+	abilities    sync.Map  // abilityKey → ability
+	lockeds      sync.Map  // lockedKey → locked
+	cached       sync.Map  // held → []Candidate
+	searches     sync.Pool // of *search
+	queues       sync.Map  // number of an object → map[int32]place
 	onStacks     stackIndex
 
 	// holders are the goroutines that are known to hold one side of an

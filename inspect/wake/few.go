@@ -43,3 +43,6 @@ func (f *few[T]) add(x T) {
 		}
 	}
 }
+
+// reset empties the set.
+func (f *few[T]) reset() { f.list, f.index = f.list[:0], nil }
