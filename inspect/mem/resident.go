@@ -13,7 +13,7 @@ import (
 // touched as this process's memory until it is let go, and a core may be larger
 // than the memory there is. It is an eighth of the core within these bounds.
 const (
-	minResident = 128 << 20
+	minResident = 64 << 20
 	maxResident = 256 << 20
 )
 
