@@ -70,8 +70,11 @@ func limitResident(b []byte) *resident {
 		return r
 	}
 	// Pages that are let go need not be marked as recently used: that takes
-	// the kernel longer than to unmap them. Of one that refuses, it does.
+	// the kernel longer than to unmap them. And one that is touched must not
+	// bring in the 2 MB around it, which the kernel may have as one piece in
+	// its cache. A kernel that refuses does so.
 	_ = unix.Madvise(b, unix.MADV_SEQUENTIAL)
+	_ = unix.Madvise(b, unix.MADV_NOHUGEPAGE)
 	r.done.Go(r.watch)
 	return r
 }
