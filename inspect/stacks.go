@@ -49,9 +49,6 @@ func (p *Process) eachStack(ctx context.Context, visit func(worker int, s *liveS
 					if i%stackAhead == 0 {
 						prefetch(pre, t, order, i, min(i+stackAhead, to))
 					}
-					if i%stackTrim == 0 {
-						mem.Trim(p.Mem)
-					}
 					s.Index = rt.Nth(order, i)
 					if dead(p.RT.Status(&t.raw[s.Index])) {
 						continue
@@ -70,13 +67,11 @@ func (p *Process) eachStack(ctx context.Context, visit func(worker int, s *liveS
 
 // stackBatch is how many stacks a worker takes at once, stackAhead how many of
 // them are brought into the processor's caches together, each up to stackUsed
-// bytes: most parked goroutines use less. stackTrim is after how many it is looked
-// how much of the target is in memory.
+// bytes: most parked goroutines use less.
 const (
 	stackBatch = 1024
 	stackAhead = 16
 	stackUsed  = 640
-	stackTrim  = 256
 )
 
 // prefetch brings the used parts of stacks into the caches, those from place

@@ -72,7 +72,6 @@ func (h *Heap) References(ctx context.Context, targets, skip *Set, vars *Extents
 				}
 				found[i] = slices.Clone(s.refs)
 				total.Add(int64(len(s.refs)))
-				mem.Trim(h.rt.Mem)
 			}
 		})
 	}

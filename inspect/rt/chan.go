@@ -195,15 +195,12 @@ func (r *Runtime) SudogQueue(first mem.Addr) ([]Sudog, error) {
 func (r *Runtime) EachSudog(first mem.Addr, visit func(s *Sudog)) error {
 	var s Sudog
 	prev := mem.Addr(0)
-	for n, a := 0, first; a != 0; n++ {
+	for a := first; a != 0; {
 		if err := r.LoadSudog(a, &s); err != nil {
 			return err
 		}
 		if s.Prev != prev {
 			return fmt.Errorf("wait queue: sudog %v follows %v but its prev is %v", a, prev, s.Prev)
-		}
-		if n%1024 == 0 {
-			mem.Trim(r.Mem)
 		}
 		visit(&s)
 		prev, a = a, s.Next

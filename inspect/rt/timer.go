@@ -70,10 +70,7 @@ func (r *Runtime) EachTimer(ps []P, visit func(e *TimerEntry)) error {
 		if err != nil {
 			return err
 		}
-		for j, a := range addrs {
-			if j%1024 == 0 {
-				mem.Trim(r.Mem)
-			}
+		for _, a := range addrs {
 			e = TimerEntry{P: ps[i].ID}
 			if e.Timer, err = r.ReadTimer(a); err != nil {
 				return fmt.Errorf("p %d: timer heap: %w", ps[i].ID, err)

@@ -74,7 +74,7 @@ func (a *Analyzer) findActs(ctx context.Context) error {
 	a.placeObjects()
 	found := make([][]act, workers())
 	lists := make([][]route, workers())
-	err := a.each(ctx, len(a.objects), func(w, n int) {
+	err := each(ctx, len(a.objects), func(w, n int) {
 		lists[w] = a.paths(n, lists[w])
 		found[w] = a.actsOn(n, lists[w], found[w])
 	})

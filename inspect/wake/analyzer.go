@@ -62,7 +62,6 @@ type Variables interface {
 // goroutines: its cost is linear in their stacks and in the heap.
 type Analyzer struct {
 	rt     *rt.Runtime
-	mem    mem.Reader // of rt
 	stacks Stacks
 	wait   *wait.Resolver
 	heap   *heap.Heap    // nil if it could not be read
@@ -159,7 +158,7 @@ type Input struct {
 
 // New examines all goroutines of the target.
 func New(ctx context.Context, in Input) (*Analyzer, error) {
-	a := &Analyzer{rt: in.RT, mem: in.RT.Mem, stacks: in.Stacks, wait: in.Wait, heap: in.Heap, code: in.Code, vars: in.Variables, names: in.Names,
+	a := &Analyzer{rt: in.RT, stacks: in.Stacks, wait: in.Wait, heap: in.Heap, code: in.Code, vars: in.Variables, names: in.Names,
 		starts: in.Starts, nowNS: in.NowNS, nowKnown: in.NowKnown, gs: in.Gs, unreadable: in.Unreadable, info: make([]goroutine, len(in.Gs))}
 	if in.HeapErr != nil {
 		a.notes = append(a.notes, "heap incomplete: "+in.HeapErr.Error())

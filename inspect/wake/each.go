@@ -5,21 +5,19 @@ import (
 	"runtime"
 	"sync"
 
-	"rtdbg/inspect/mem"
 	"rtdbg/inspect/progress"
 )
 
 // workers is how many goroutines share the work on many goroutines.
 func workers() int { return runtime.GOMAXPROCS(0) }
 
-// step is how many calls each counts at once, and after how many it looks how
-// much of the target is in memory.
-const step = 256
+// step is how many calls each counts at once.
+const step = 1024
 
 // each calls f for 0 to n-1 on several goroutines. Worker w of workers() works
 // on a range of its own, and the ranges are in the order of the workers, so
 // that what the workers found can be put together in order.
-func (a *Analyzer) each(ctx context.Context, n int, f func(w, i int)) error {
+func each(ctx context.Context, n int, f func(w, i int)) error {
 	phase := progress.Begin(ctx, "waits", n)
 	defer phase.End()
 	var wg sync.WaitGroup
@@ -32,7 +30,6 @@ func (a *Analyzer) each(ctx context.Context, n int, f func(w, i int)) error {
 						return
 					}
 					phase.Add(min(step, n-i))
-					mem.Trim(a.mem)
 				}
 				f(w, i)
 			}

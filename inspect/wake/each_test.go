@@ -10,7 +10,7 @@ import (
 func TestEachVisitsAllInOrderOfTheWorkers(t *testing.T) {
 	for _, n := range []int{0, 1, 2, 3, 1000, 5000} {
 		found := make([][]int, workers())
-		if err := new(Analyzer).each(context.Background(), n, func(w, i int) { found[w] = append(found[w], i) }); err != nil {
+		if err := each(context.Background(), n, func(w, i int) { found[w] = append(found[w], i) }); err != nil {
 			t.Fatal(err)
 		}
 		all := slices.Concat(found...)
@@ -24,7 +24,7 @@ func TestEachEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	visited := 0
-	if err := new(Analyzer).each(ctx, 1<<20, func(int, int) { visited++ }); !errors.Is(err, context.Canceled) || visited != 0 {
+	if err := each(ctx, 1<<20, func(int, int) { visited++ }); !errors.Is(err, context.Canceled) || visited != 0 {
 		t.Errorf("%v after %d visits", err, visited)
 	}
 }

@@ -84,7 +84,7 @@ func (a *Analyzer) collect(ctx context.Context) error {
 	a.objects = make([]object, len(firsts))
 	extents := make([]heap.Extent, len(firsts))
 	globals := make([]bool, len(firsts))
-	if err := a.each(ctx, len(firsts), func(_, n int) {
+	if err := each(ctx, len(firsts), func(_, n int) {
 		o := &a.objects[n]
 		o.addr, o.kind = firsts[n].Addr, firsts[n].Kind()
 		o.fires = o.kind == wait.Chan && a.wait.WillFire(o.addr)

@@ -40,7 +40,7 @@ func (a *Analyzer) findOwners(ctx context.Context) error {
 	a.holders, a.holds, a.sole = make(map[held]ownership), make(map[int32][]held), make(map[held]bool)
 	a.acted = make(map[held]int)
 	found := make([][]ownership, workers())
-	err := a.each(ctx, len(a.objects), func(w, n int) {
+	err := each(ctx, len(a.objects), func(w, n int) {
 		switch a.objects[n].kind {
 		case wait.Mutex, wait.RWMutex, wait.WaitGroup, wait.Sema:
 			found[w] = a.ownersOf(n, found[w])

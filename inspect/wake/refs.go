@@ -35,7 +35,7 @@ type group struct {
 func (a *Analyzer) matchStacks(ctx context.Context) error {
 	found := make([]blocks[ref], workers(), workers()+1)
 	lists := make([][]ref, workers())
-	err := a.each(ctx, len(a.info), func(w, i int) {
+	err := each(ctx, len(a.info), func(w, i int) {
 		lists[w] = a.match(i, lists[w][:0])
 		found[w].add(lists[w])
 	})
@@ -119,7 +119,7 @@ func (a *Analyzer) groupRefs(ctx context.Context) {
 	// There are no more groups than references. What is not used is not
 	// touched, and costs nothing.
 	a.groups = make([]group, len(a.refs))
-	_ = a.each(ctx, len(a.nodes), func(w, n int) {
+	_ = each(ctx, len(a.nodes), func(w, n int) {
 		p := &parts[w]
 		if p.groups == nil {
 			p.from = a.nodes[n].refs
