@@ -11,16 +11,18 @@ func (p *Process) waitInput() wait.Input {
 	now := p.Now()
 	return wait.Input{
 		RT: p.RT, Stacks: tracer{p}, FuncName: p.funcValueName, NowNS: now.NS, NowKnown: now.Known,
-		Symbol: p.symbol, Objects: p.frameObjects, Args: p.frameArgs,
+		Symbol: p.symbol, SelectCall: p.selectCall, Args: p.frameArgs,
 	}
 }
 
-// frameObjects calls visit with the variables of a frame whose address is taken.
-func (p *Process) frameObjects(t stack.Trace, frame int, visit func(mem.Range)) {
-	p.unwinder(func(u *stack.Unwinder) {
-		// What could be read has been visited; the rest is not found.
-		_ = u.FrameObjects(t, frame, visit)
-	})
+// selectCall says how the function at pc calls runtime.selectgo.
+func (p *Process) selectCall(pc mem.Addr) (wait.SelectCall, bool) {
+	program := p.code()
+	if program == nil {
+		return wait.SelectCall{}, false
+	}
+	c, ok := program.SelectCall(pc)
+	return wait.SelectCall(c), ok
 }
 
 // frameArgs prints the arguments of a frame as the runtime's tracebacks do.

@@ -11,6 +11,9 @@ import (
 // the ends of a connection, what a channel belongs to; "" for nothing.
 func (in *Interp) onDetail(w *wait.On) string {
 	var parts []string
+	if w.Value != "" {
+		parts = append(parts, "value "+w.Value)
+	}
 	if w.Syscall != nil {
 		parts = append(parts, syscallPhrase(w)...)
 	}

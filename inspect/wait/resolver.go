@@ -39,15 +39,18 @@ type Resolver struct {
 	// funcName names the function that a function value calls.
 	funcName func(fn mem.Addr) string
 	symbol   func(name string) (mem.Addr, bool)
-	objects  func(t stack.Trace, frame int, visit func(mem.Range))
+	selects  func(pc mem.Addr) (SelectCall, bool)
 	args     func(t stack.Trace, f *stack.Frame) string
 	dirs     directions
 	roles    sync.Map // *stack.Stack → *stackRole
 	lastRole atomic.Pointer[stackRole]
 	sockets  sync.Map // *stack.Stack → mem.Addr: offset of the FD from its SP
-	conds    condLists
-	contexts contexts
-	handlers lazy[signalHandlers]
+	// selectCalls are the calls of selectgo, by return address; without cases
+	// those that are not understood.
+	selectCalls sync.Map // mem.Addr → SelectCall
+	conds       condLists
+	contexts    contexts
+	handlers    lazy[signalHandlers]
 	// lists are the places of goroutines in the runtime's lists, by wait reason.
 	lists    lazy[map[string]map[mem.Addr]int]
 	subjects sync.Pool // of *subject
@@ -80,9 +83,9 @@ type Input struct {
 	// Symbol looks package-level variables up; nil, or false, for a program
 	// without symbols.
 	Symbol func(name string) (mem.Addr, bool)
-	// Objects calls visit with the variables of a physical frame whose
-	// address is taken and that hold pointers; nil if they are not known.
-	Objects func(t stack.Trace, frame int, visit func(mem.Range))
+	// SelectCall says how the function at pc, the return address of a call of
+	// runtime.selectgo, makes that call; nil if code is not understood.
+	SelectCall func(pc mem.Addr) (SelectCall, bool)
 	// Args prints the arguments of a frame as tracebacks do; nil if they are
 	// not known.
 	Args func(t stack.Trace, f *stack.Frame) string
@@ -93,7 +96,7 @@ type Input struct {
 
 // NewResolver returns a Resolver for one stopped instant.
 func NewResolver(in Input) *Resolver {
-	res := &Resolver{rt: in.RT, stacks: in.Stacks, funcName: in.FuncName, symbol: in.Symbol, objects: in.Objects, args: in.Args,
+	res := &Resolver{rt: in.RT, stacks: in.Stacks, funcName: in.FuncName, symbol: in.Symbol, selects: in.SelectCall, args: in.Args,
 		nowNS: in.NowNS, nowKnown: in.NowKnown,
 		rows: make(map[string]*Row)}
 	rows := Rows()
