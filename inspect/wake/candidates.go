@@ -32,6 +32,12 @@ type Candidate struct {
 	chain []int32
 	// fact is what makes an owner one, "" for others.
 	fact string
+	// cancel is the function that they hold and that cancels the context
+	// whose done channel the object is, "" for others.
+	cancel string
+	// noCancel says that the object is the done channel of a context, and that
+	// they reach it only through what cannot cancel that.
+	noCancel bool
 }
 
 // Candidates returns who can act on object n for those who want op of it, the
@@ -41,7 +47,7 @@ func (a *Analyzer) Candidates(n int, op wait.Op) []Candidate {
 	if list, ok := a.cached.Load(k); ok {
 		return list.([]Candidate)
 	}
-	var s search
+	s := search{full: true}
 	a.candidates(&s, n, op)
 	if len(a.waitersOf(n)) > 1 {
 		a.cached.Store(k, s.list)
@@ -84,6 +90,11 @@ type search struct {
 	index  few[candidateKey]
 	seen   few[int32]
 	paths  []route
+	// full says that the order and the evidence are wanted. cancels says then
+	// what the paths mean to a context, if the object is the done channel of
+	// one; else it is nil.
+	full    bool
+	cancels []cancelPath
 }
 
 // add appends a candidate without members and returns its place. Slices of what
@@ -109,15 +120,16 @@ func (a *Analyzer) candidates(s *search, n int, op wait.Op) {
 		}
 	}
 	s.paths = a.paths(n, s.paths)
-	for i, p := range s.paths {
-		first, to := a.groupsOf(p.node)
-		for g := first; g < to; g++ {
-			if gr := &a.groups[g]; gr.waits == int32(n) && gr.only {
-				a.addPeers(s, g, n, op)
-			} else if ab := a.able(g, n, op); ab.can != no {
-				a.addGroup(s, g, n, op, int32(i), ab)
-			}
+	if s.full {
+		s.cancels = a.cancels(n, op, s.paths)
+	}
+	for i := range s.cancels {
+		if s.cancels[i].fn != "" {
+			a.addPath(s, i, n, op) // who holds it is not found by a shorter way
 		}
+	}
+	for i := range s.paths {
+		a.addPath(s, i, n, op)
 	}
 	for i := range s.list {
 		slices.Sort(s.list[i].Members)
@@ -128,18 +140,33 @@ func (a *Analyzer) candidates(s *search, n int, op wait.Op) {
 	})
 }
 
+// addPath adds those who refer to the node of a path.
+func (a *Analyzer) addPath(s *search, path, n int, op wait.Op) {
+	first, to := a.groupsOf(s.paths[path].node)
+	for g := first; g < to; g++ {
+		if gr := &a.groups[g]; gr.waits == int32(n) && gr.only {
+			a.addPeers(s, g, n, op)
+		} else if ab := a.able(g, n, op); ab.can != no {
+			a.addGroup(s, g, n, op, int32(path), ab)
+		}
+	}
+}
+
 // addGroup adds the members of group g, which refer to the node of a path and
 // are able to act.
 func (a *Analyzer) addGroup(s *search, g uint32, n int, op wait.Op, path int32, ab ability) {
 	p := &s.paths[path]
 	c := Candidate{How: how(a.objects[n].kind, op), Certainty: Possible, Hops: int(p.hops), ability: ab, ref: a.members(g)[0]}
-	if ab.can == yes {
-		c.How = opWords(ab.ops)
+	if s.cancels != nil {
+		s.cancels[path].apply(&c)
+	}
+	if c.ability.can == yes {
+		c.How = opWords(c.ability.ops)
 	}
 	k := candidateKey{shape: a.groups[g].shape}
 	at, known := s.index.place(k)
 	at += s.owners
-	if known && ab.better(s.list[at].ability) {
+	if known && s.list[at].cancel == "" && c.ability.better(s.list[at].ability) {
 		c.Members = s.list[at].Members
 		c.chain = chain(s.paths, path)
 		s.list[at] = c
@@ -225,11 +252,16 @@ func (a *Analyzer) rankOf(c *Candidate, kind wait.Kind) int {
 	if c.fact != "" && c.Certainty == Possible {
 		n -= 30
 	}
-	switch c.ability.can {
-	case yes:
+	switch {
+	case c.cancel != "":
+		n += 6
+	case c.ability.can == yes:
 		n += 2 * min(c.ability.depth, 8)
-	case perhaps:
+	case c.ability.can == perhaps:
 		n += 18
+	}
+	if c.noCancel {
+		n += 60
 	}
 	if c.ability.ops == code.Close && kind == wait.Chan {
 		n++ // mostly at the end
