@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 
+	"rtdbg/inspect/arch"
 	"rtdbg/inspect/mem"
 	"rtdbg/inspect/rt"
 	"rtdbg/inspect/stack"
@@ -237,22 +238,8 @@ var systemStack = []struct{ function, does string }{
 // doesOnSystemStack says what a thread does by the functions on its system
 // stack, "" if that cannot be told.
 func (p *Process) doesOnSystemStack(m *rt.M) string {
-	th, ok := p.threads[m.ProcID]
-	if !ok {
-		return ""
-	}
-	var lo, hi mem.Addr
-	if s, err := p.RT.ReadG(m.GSignal); err == nil {
-		lo, hi = s.StackLo, s.StackHi
-	}
 	on := make(map[string]bool)
-	p.unwinder(func(u *stack.Unwinder) {
-		regs, ok, err := u.SignalContext(th.Regs, lo, hi)
-		if !ok || err != nil {
-			regs = th.Regs
-		}
-		// Without bounds: those of g0 are an estimate where C made the stack.
-		t := u.Unwind(stack.Start{PC: mem.Addr(regs.PC), SP: mem.Addr(regs.SP), LR: mem.Addr(regs.LR), Trap: true})
+	p.systemTrace(m, func(t stack.Trace, _ arch.Regs) {
 		for i := range t.Stack.Frames {
 			on[t.Stack.Frames[i].Func.Name] = true
 		}

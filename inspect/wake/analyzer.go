@@ -46,6 +46,10 @@ type Stacks interface {
 	Deferred(i int, visit func(*stack.Deferred))
 	// System reports whether goroutine i is the runtime's own.
 	System(i int) bool
+	// SystemWords calls visit with what the runtime holds on the threads while
+	// it does something there that is for no goroutine, such as a timer's
+	// function.
+	SystemWords(visit func(w mem.Addr))
 	// Foreign reports whether threads that are not Go's may call into the
 	// program.
 	Foreign() bool
