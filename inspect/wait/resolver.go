@@ -40,6 +40,7 @@ type Resolver struct {
 	funcName func(fn mem.Addr) string
 	symbol   func(name string) (mem.Addr, bool)
 	selects  func(pc mem.Addr) (SelectCall, bool)
+	kernel   func(thread uint64) (KernelWait, bool)
 	args     func(t stack.Trace, f *stack.Frame) string
 	dirs     directions
 	roles    sync.Map // *stack.Stack → *stackRole
@@ -86,6 +87,9 @@ type Input struct {
 	// SelectCall says how the function at pc, the return address of a call of
 	// runtime.selectgo, makes that call; nil if code is not understood.
 	SelectCall func(pc mem.Addr) (SelectCall, bool)
+	// Kernel says of a thread in which system call it is; nil if that is not
+	// known of any.
+	Kernel func(thread uint64) (KernelWait, bool)
 	// Args prints the arguments of a frame as tracebacks do; nil if they are
 	// not known.
 	Args func(t stack.Trace, f *stack.Frame) string
@@ -96,7 +100,7 @@ type Input struct {
 
 // NewResolver returns a Resolver for one stopped instant.
 func NewResolver(in Input) *Resolver {
-	res := &Resolver{rt: in.RT, stacks: in.Stacks, funcName: in.FuncName, symbol: in.Symbol, selects: in.SelectCall, args: in.Args,
+	res := &Resolver{rt: in.RT, stacks: in.Stacks, funcName: in.FuncName, symbol: in.Symbol, selects: in.SelectCall, args: in.Args, kernel: in.Kernel,
 		nowNS: in.NowNS, nowKnown: in.NowKnown,
 		rows: make(map[string]*Row)}
 	rows := Rows()
