@@ -350,6 +350,13 @@ func TestRunQueueOrder(t *testing.T) {
 			if g.Status() != rt.Runnable || len(on) != 1 || on[0].Queue == "" || !strings.HasSuffix(on[0].Queue, "runnext") && *on[0].Position != j {
 				t.Errorf("goroutine %d: %s %s", id, g.Status(), toJSON(t, on))
 			}
+			runs := fmt.Sprintf("P %d runs goroutine %d", q.Ps[i].ID, c.Vars.Int(t, "main.goid"))
+			if !strings.HasPrefix(on[0].Note, runs) {
+				t.Errorf("goroutine %d: %q, want what keeps it: %q", id, on[0].Note, runs)
+			}
+			if on[0].ReadyNS != nil && *on[0].ReadyNS < 0 {
+				t.Errorf("goroutine %d has been runnable for %d ns", id, *on[0].ReadyNS)
+			}
 			if a := answer(t, p, id); a.Verdict != wake.Woken {
 				t.Errorf("goroutine %d: %s", id, toJSON(t, a))
 			}

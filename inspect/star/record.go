@@ -109,6 +109,9 @@ func appendOn(b []byte, w *wait.On) []byte {
 	if w.Position != nil {
 		b = strconv.AppendInt(append(b, `,"position":`...), int64(*w.Position), 10)
 	}
+	if w.ReadyNS != nil {
+		b = appendInt(append(b, `,"ready_ns":`...), w.ReadyNS)
+	}
 	b = appendOnDetail(b, w)
 	if w.Note != "" {
 		b = render.AppendString(append(b, `,"note":`...), w.Note)

@@ -33,6 +33,7 @@ func waitsOnClass() *class[wait.On] {
 			{"thread", "kernel's id of the thread in a system call", plain, func(_ *Interp, w W) (starlark.Value, error) { return ok(optional(w.Thread, natural)) }},
 			{"queue", "run queue of a runnable goroutine, \"\" for none", plain, func(_ *Interp, w W) (starlark.Value, error) { return ok(text(w.Queue)) }},
 			{"position", "place in that queue, from 0", plain, func(_ *Interp, w W) (starlark.Value, error) { return ok(optional(w.Position, integer)) }},
+			{"ready_ns", "for how long a runnable goroutine has been so, None if not known", duration, func(_ *Interp, w W) (starlark.Value, error) { return ok(optional(w.ReadyNS, integer)) }},
 			{"detail", "what else is known: the state of a lock, the ends of a connection, the context or signals of a channel; \"\" for nothing", plain, func(in *Interp, w W) (starlark.Value, error) { return ok(text(in.onDetail(&w))) }},
 			{"note", "what could not be found out, or what else is known", plain, func(_ *Interp, w W) (starlark.Value, error) { return ok(text(w.Note)) }},
 		},
@@ -48,6 +49,9 @@ func (in *Interp) onPhrase(w *wait.On) string {
 		s = "is runnable in " + w.Queue
 		if w.Position != nil {
 			s += fmt.Sprintf(" at position %d", *w.Position)
+		}
+		if w.ReadyNS != nil {
+			s += ", for " + ns(*w.ReadyNS)
 		}
 	case w.Nil:
 		s = "waits " + verb(w) + " a nil channel"

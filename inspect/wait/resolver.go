@@ -31,7 +31,7 @@ type Resolver struct {
 	byNumber []*Row
 
 	sema lazy[*semaIndex]
-	runq lazy[map[mem.Addr]QueuePlace]
+	runq lazy[*runQueues]
 	// sched is the scheduler's state.
 	sched lazy[rt.Sched]
 	// timers are the timers in the heaps that send to channels, by channel.
@@ -177,81 +177,6 @@ func (r *Resolver) waiting(g *rt.G) []On {
 	}
 	return list
 }
-
-// QueuePlace is where a runnable goroutine stands.
-type QueuePlace struct {
-	// Queue is "P 3 runnext", "P 3 run queue", "global run queue" or
-	// "disabled run queue".
-	Queue    string
-	Position int
-}
-
-func (r *Resolver) runnable(g *rt.G) On {
-	on := On{Kind: Runtime, Op: Resume}
-	places, err := r.runq.get(r.readRunQueues)
-	place, ok := places[g.Addr]
-	switch {
-	case ok:
-		on.Queue, on.Position = place.Queue, &place.Position
-	case err != nil:
-		on.Note = "run queues incomplete: " + err.Error()
-	default:
-		on.Note = "in no run queue: in transit between queues, or lost"
-	}
-	if why := r.notRunning(g); why != "" && on.Note == "" {
-		on.Note = why
-	}
-	return on
-}
-
-// notRunning says why a goroutine that is runnable does not run, "" where
-// nothing but its place in the queue keeps it.
-func (r *Resolver) notRunning(g *rt.G) string {
-	s, err := r.sched.get(r.rt.Sched)
-	switch {
-	case err != nil:
-		return ""
-	case s.GCWaiting != 0:
-		return "the world is stopped, or is being stopped"
-	case g.LockedM != 0:
-		return "it is locked to its thread, which is to be given a P"
-	}
-	return ""
-}
-
-// readRunQueues indexes every run queue by goroutine.
-func (r *Resolver) readRunQueues() (map[mem.Addr]QueuePlace, error) {
-	places := make(map[mem.Addr]QueuePlace)
-	ps, err := r.rt.AllPs()
-	errs := []error{err}
-	for i := range ps {
-		p := &ps[i]
-		if p.RunNext != 0 {
-			places[p.RunNext] = QueuePlace{Queue: fmt.Sprintf("P %d runnext", p.ID)}
-		}
-		q, err := p.Queue()
-		errs = append(errs, err)
-		for j, a := range q {
-			places[a] = QueuePlace{Queue: fmt.Sprintf("P %d run queue", p.ID), Position: j}
-		}
-	}
-	s, err := r.rt.Sched()
-	errs = append(errs, err)
-	for _, l := range [...]struct {
-		name string
-		head mem.Addr
-	}{{"global run queue", s.RunQHead}, {"disabled run queue", s.DisabledHead}} {
-		q, err := r.rt.GList(l.head, maxRunQueue)
-		errs = append(errs, err)
-		for j, a := range q {
-			places[a] = QueuePlace{Queue: l.name, Position: j}
-		}
-	}
-	return places, errors.Join(errs...)
-}
-
-// maxRunQueue bounds the global run queue.
-const maxRunQueue = 1 << 27
 
 // TimerOf returns the timer that sends to the channel at c: the one that the
 // channel names (since Go 1.23), or the one in a heap whose function is

@@ -81,6 +81,10 @@ type On struct {
 	Queue    string `json:"queue,omitempty"`
 	Position *int   `json:"position,omitempty"`
 
+	// ReadyNS is for how long a runnable goroutine has been so, nil where the
+	// runtime does not track it: it does of one in eight.
+	ReadyNS *int64 `json:"ready_ns,omitempty"`
+
 	// Syscall is what is known of the system call or call into C.
 	Syscall *SyscallFact `json:"syscall,omitempty"`
 	// Child is the child process that os/exec waits for.
