@@ -67,6 +67,9 @@ type Waiters struct {
 // checked, not believed: if it is none of them the error is a
 // *rt.NotAnObjectError.
 func (p *Process) Waiters(ctx context.Context, a mem.Addr) (*Waiters, error) {
+	if a == 0 {
+		return nil, &rt.NotAnObjectError{Kind: "object", Addr: a, Why: "it is nil"}
+	}
 	gs, err := p.Goroutines(ctx)
 	if err != nil {
 		return nil, err
