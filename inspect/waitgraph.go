@@ -85,9 +85,10 @@ func opOf(kind wait.Kind, o int32) wait.Op {
 func (w *waitGraph) input(goroutines int) graph.Input {
 	return graph.Input{
 		Goroutines: goroutines, Objects: len(w.start) - 1,
-		Stuck:   func(g int32) bool { return w.stuck[g] },
-		Kind:    w.kind,
-		Waiters: w.waitersOf,
+		Stuck:    func(g int32) bool { return w.stuck[g] },
+		Kind:     w.kind,
+		Receives: func(o int32) bool { return opOf(w.kind(o), o) == wait.Recv },
+		Waiters:  w.waitersOf,
 		Waits: func(g int32) []int32 {
 			w.waits = w.waits[:0]
 			w.analyzer.Awaits(int(g), func(object int, op wait.Op) { w.waits = append(w.waits, sideOf(object, op)) })

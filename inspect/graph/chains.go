@@ -107,6 +107,13 @@ func (w *walk) on(g int32) int32 {
 // first is the grade of the chain, at least 1.
 func (c *chain) first() uint8 { return max(c.grade, 1) }
 
+// tells reports whether the first step of chain c, of object o, explains the
+// wait: it is sure, or there is one goroutine only that can act, and not just to
+// send something. A chain that explains is not followed to where it would not.
+func (w *walk) tells(c *chain, o int32) bool {
+	return c.first() > grade(wake.Possible) || c.choice == 1 && (w.in.Receives == nil || !w.in.Receives(o))
+}
+
 // follow fills in the ends of the chain that begins at object o.
 func (w *walk) follow(o int32) {
 	var path []*chain
@@ -119,6 +126,9 @@ func (w *walk) follow(o int32) {
 		c.state = walking
 		path, places = append(path, c), append(places, o)
 		o = w.on(c.next)
+		if o >= 0 && w.tells(c, places[len(places)-1]) && !w.tells(w.at(o), o) {
+			o = -1
+		}
 	}
 	if len(path) == 0 {
 		return

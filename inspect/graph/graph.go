@@ -23,6 +23,9 @@ type Input struct {
 	Stuck func(g int32) bool
 	// Kind is the kind of an object.
 	Kind func(o int32) wait.Kind
+	// Receives reports whether those who wait on an object want to receive from
+	// it, as idle workers do; nil is never.
+	Receives func(o int32) bool
 	// Waiters are the goroutines that wait on an object.
 	Waiters func(o int32) []int32
 	// Waits are the objects that a goroutine waits on: a select on several,

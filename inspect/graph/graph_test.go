@@ -149,6 +149,8 @@ func TestRoots(t *testing.T) {
 		{"a chain", "a > mu1; b > mu2; c > mu3; mu1 < b!; mu2 < c!; mu3 < live!", []string{"live 3 inferred of 1 via mu3"}},
 		{"the weakest step counts", "a > mu1; b > c; mu1 < b!; c < live", []string{"live 2 possible of 1 via c"}},
 		{"a circle has no end", "a > mu1; b > mu2; mu1 < b!; mu2 < a!; c > mu1", nil},
+		{"what explains is not followed to what does not", "a > mu1; b > jobs; mu1 < b!; jobs < live1+live2",
+			[]string{"b 1 inferred of 1 via mu1", "live1 1 possible of 2 via jobs"}},
 		{"the surest case of a select", "a > x mu1; x < live1; mu1 < live2!", []string{"live2 1 inferred of 1 via mu1"}},
 		{"a choice", "a > jobs; jobs < live1+live2", []string{"live1 1 possible of 2 via jobs"}},
 		{"the larger first", "a > mu1; b > mu2; c > mu2; mu1 < live1!; mu2 < live2!", []string{"live2 2 inferred of 1 via mu2", "live1 1 inferred of 1 via mu1"}},
