@@ -3,6 +3,7 @@ package inspect
 import (
 	"context"
 	"runtime"
+	"runtime/debug"
 	"sync/atomic"
 	"testing"
 
@@ -61,6 +62,8 @@ func MeasureWork(tb testing.TB, exe, core string, ask func(*Process) error) Work
 	// It may search a bounded part of the memory, once and whatever the number
 	// of goroutines.
 	p.now()
+	// A collection empties the pools, after which they are filled anew.
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	from := Work{Read: c.bytes.Load(), Reads: c.reads.Load()}
