@@ -68,6 +68,9 @@ func checkOwners(t *testing.T, c *target.Capture, p *inspect.Process) {
 		if w := o.falselyProven(); w != nil {
 			t.Errorf("%s: goroutine %d waits for %v, but others are %s to end that: %s", o.lock, o.answer.Goid, o.owners, w.Certainty, toJSON(t, w))
 		}
+		if o.style == "beside" && o.falselyInferred() {
+			t.Errorf("%s: goroutine %d waits for %v, but others are said to hold the lock: %s", o.lock, o.answer.Goid, o.owners, toJSON(t, o.answer.Wakers))
+		}
 		if o.style == "defer" {
 			waits++
 			if o.first() {

@@ -3,7 +3,9 @@ package inspect
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 
 	"rtdbg/inspect/graph"
 	"rtdbg/inspect/mem"
@@ -25,6 +27,9 @@ type Root struct {
 	Choice int `json:"choice"`
 	// Certainty is that of the weakest step of the surest chain.
 	Certainty wake.Certainty `json:"certainty"`
+	// Alike counts further goroutines that stand at the same place and keep
+	// others waiting in the same way.
+	Alike int `json:"alike,omitempty"`
 	// Through are the objects on which those next to it wait, at most
 	// graph.MaxVia, the one with most behind it first.
 	Through []Through `json:"through"`
@@ -69,6 +74,7 @@ func (p *Process) stories(ctx context.Context, d *Diagnosis) error {
 	}
 	roots := graph.Roots(in)
 	slices.SortStableFunc(roots, func(x, y graph.Root) int { return cmp.Compare(y.Behind, x.Behind) })
+	placeOf := make(map[string]int) // in d.Roots
 	for _, r := range roots {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -80,13 +86,31 @@ func (p *Process) stories(ctx context.Context, d *Diagnosis) error {
 			d.Groups[at].Behind += r.Behind
 			d.Groups[at].Idle = d.Groups[at].system
 		}
-		if len(d.Roots) == MaxStories {
+		if len(placeOf) == MaxStories {
 			d.MoreRoots++
 			continue
 		}
-		d.Roots = append(d.Roots, p.newRoot(w, &r))
+		root := p.newRoot(w, &r)
+		k := root.kind()
+		if at, ok := placeOf[k]; ok {
+			d.Roots[at].Alike++
+			continue
+		}
+		placeOf[k] = len(d.Roots)
+		d.Roots = append(d.Roots, root)
 	}
 	return nil
+}
+
+// kind is what roots that are alike share: where they stand, and how those next
+// to them wait for them.
+func (r *Root) kind() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s %s %t", r.State, r.Place, r.Certainty, r.Choice > 1)
+	for _, t := range r.Through {
+		fmt.Fprintf(&b, "\n%s %s", t.Kind, t.How)
+	}
+	return b.String()
 }
 
 // telling reports whether the end of a chain explains why others wait: it is

@@ -62,8 +62,8 @@ type Diagnosis struct {
 	Deadlocks     []Deadlock `json:"deadlocks"`
 	MoreDeadlocks int        `json:"more_deadlocks,omitempty"`
 	// Roots are the goroutines for which others wait, those with the most
-	// behind them first, at most MaxStories of them; MoreRoots counts the
-	// rest.
+	// behind them first, of those that are alike the first, at most
+	// MaxStories of them; MoreRoots counts the rest.
 	Roots     []Root `json:"roots"`
 	MoreRoots int    `json:"more_roots,omitempty"`
 	// Groups are in order of what they tell, the idle ones last.
@@ -169,5 +169,12 @@ func (gr *Group) receives() bool {
 
 // Summary says the diagnosis in one sentence.
 func (d *Diagnosis) Summary() string {
-	return fmt.Sprintf("%d goroutines on %d threads; %d are stuck: nobody who can run is able to wake them", d.Goroutines, d.Threads, d.Stuck)
+	s := fmt.Sprintf("%d goroutines on %d threads; ", d.Goroutines, d.Threads)
+	switch d.Stuck {
+	case 0:
+		return s + "none is known to be stuck"
+	case 1:
+		return s + "1 is stuck: nobody who can run is able to wake it"
+	}
+	return s + fmt.Sprintf("%d are stuck: nobody who can run is able to wake them", d.Stuck)
 }

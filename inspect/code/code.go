@@ -41,6 +41,8 @@ type Program struct {
 	reaches  map[reachKey]*Reach
 	closures map[mem.Addr]Closure // by entry
 	locked   map[lockedKey][]Site
+	released map[lockedKey]LetGo
+	firsts   map[lockedKey][]Site
 }
 
 // New returns the code of a target. data are the address ranges of its
@@ -55,7 +57,7 @@ func New(m mem.Viewer, a *arch.Arch, table *pcln.Table, data []mem.Range) (*Prog
 		mem: m, arch: a, table: table, machine: mach,
 		std: newStandard(table), ops: make(map[string]Ops),
 		fns: make(map[*pcln.Func]*fn), reaches: make(map[reachKey]*Reach), closures: make(map[mem.Addr]Closure),
-		locked: make(map[lockedKey][]Site),
+		locked: make(map[lockedKey][]Site), released: make(map[lockedKey]LetGo), firsts: make(map[lockedKey][]Site),
 	}
 	p.data = append(p.data, data...)
 	sort.Slice(p.data, func(i, j int) bool { return p.data[i].Start < p.data[j].Start })

@@ -136,28 +136,36 @@ func (p *Program) findLocked(n *fn, at uint32, lock, unlock Ops) []Site {
 	if n.opaque || n.prim != 0 || fl.whole {
 		return nil
 	}
-	turns := p.turns(n, lock, unlock)
-	// Which of the calls is in progress.
-	const none = -1 << 31
-	inProgress := none
-	for _, t := range turns {
-		if t.lo < at && at <= t.hi {
-			inProgress = t.call
-		}
-	}
-	if inProgress != none {
-		turns = slices.DeleteFunc(turns, func(t turn) bool { return t.call == inProgress })
-	}
-	turns = principal(turns)
+	turns := p.turnsBefore(n, at, lock, unlock)
 	s := heldSearch{fl: fl, turns: turns, at: at, seen: make(map[heldState]bool)}
 	var sites []Site
 	for i, t := range turns {
 		repeated := slices.ContainsFunc(turns[:i], func(u turn) bool { return u.call == t.call })
 		if !t.unlock && !repeated && s.reaches(i) {
+			t.site.Again = s.returns(i)
 			sites = append(sites, t.site)
 		}
 	}
 	return sites
+}
+
+// noCall is no number of a call.
+const noCall = -1 << 31
+
+// turnsBefore are the turns of n but for the call that is in progress at an
+// offset.
+func (p *Program) turnsBefore(n *fn, at uint32, lock, unlock Ops) []turn {
+	turns := p.turns(n, lock, unlock)
+	inProgress := noCall
+	for _, t := range turns {
+		if t.lo < at && at <= t.hi {
+			inProgress = t.call
+		}
+	}
+	if inProgress != noCall {
+		turns = slices.DeleteFunc(turns, func(t turn) bool { return t.call == inProgress })
+	}
+	return principal(turns)
 }
 
 // principal leaves of the pieces of each inlined call the one that has its
@@ -213,6 +221,14 @@ func (s *heldSearch) reaches(i int) bool {
 		}
 	}
 	return false
+}
+
+// returns reports whether the flow may come back to turn number i with the lock
+// that it took still held.
+func (s *heldSearch) returns(i int) bool {
+	back := *s
+	back.at = s.turns[i].lo
+	return back.reaches(i)
 }
 
 // block goes through a block from an offset on. It is true where it comes to

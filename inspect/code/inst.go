@@ -96,6 +96,9 @@ const (
 	// field is an address behind what a word of the frame points to: n is the
 	// word's offset from SP << 32 and the offset behind it.
 	field
+	// behind is an address behind what a captured word points to: n is the
+	// word's offset in the function value << 32 and the offset behind it.
+	behind
 	// canceller is the function that a context comes with, cancels the code
 	// that it calls.
 	canceller
@@ -120,8 +123,10 @@ func (v value) plus(n int64) value {
 	case n < 0 || n > maxField:
 	case v.kind == slot && v.n >= 0 && v.n <= maxField:
 		return value{field, v.n<<32 | n}
-	case v.kind == field && v.n&maxField+n <= maxField:
-		return value{field, v.n + n}
+	case v.kind == captured && v.n >= 0 && v.n <= maxField:
+		return value{behind, v.n<<32 | n}
+	case (v.kind == field || v.kind == behind) && v.n&maxField+n <= maxField:
+		return value{v.kind, v.n + n}
 	}
 	return value{}
 }
@@ -131,8 +136,8 @@ func (v value) minus(n int64) value {
 	switch {
 	case v.kind == address:
 		return value{address, v.n - n}
-	case v.kind == field && v.n&maxField >= n:
-		return value{field, v.n - n}
+	case (v.kind == field || v.kind == behind) && v.n&maxField >= n:
+		return value{v.kind, v.n - n}
 	}
 	return value{}
 }

@@ -35,6 +35,13 @@ type Site struct {
 	// is in it.
 	InFrame      bool
 	Slot, Offset int64
+	// InClosure says that it is done on what a word of the function value
+	// points to, behind the code pointer: Slot is the word's offset there,
+	// Offset is added to what is in it.
+	InClosure bool
+	// Again says, of what Locked returns, that the function may have come
+	// here several times and hold a lock from each.
+	Again bool
 }
 
 // How is the way from some code to a site.
@@ -211,6 +218,10 @@ func (s *Site) setOn(v value) {
 		s.InFrame, s.Slot = true, v.n
 	case field:
 		s.InFrame, s.Slot, s.Offset = true, v.n>>32, v.n&maxField
+	case captured:
+		s.InClosure, s.Slot = true, v.n
+	case behind:
+		s.InClosure, s.Slot, s.Offset = true, v.n>>32, v.n&maxField
 	}
 }
 

@@ -27,7 +27,7 @@ func whyClass() *class[*inspect.Diagnosis] {
 			{"deadlocks", "the Deadlocks, the surest first, at most 100", plain, func(in *Interp, d D) (starlark.Value, error) {
 				return ok(&deadlockList{in, d.Deadlocks})
 			}},
-			{"roots", "the Roots: goroutines for which others wait, at most 100", plain, func(in *Interp, d D) (starlark.Value, error) { return ok(in.classes.root.list(in, d.Roots)) }},
+			{"roots", "the Roots: goroutines for which others wait, of those that are alike the first, at most 100", plain, func(in *Interp, d D) (starlark.Value, error) { return ok(in.classes.root.list(in, d.Roots)) }},
 			{"groups", "the Groups, the most telling first", plain, func(in *Interp, d D) (starlark.Value, error) { return ok(in.classes.group.list(in, d.Groups)) }},
 		},
 	}).finish()
@@ -129,7 +129,11 @@ func (in *Interp) whyBlocks(d *inspect.Diagnosis) iter.Seq[[]string] {
 				return
 			}
 		}
-		if n := len(d.Roots) + d.MoreRoots - stories; n > 0 && !yield([]string{more(n, "goroutine") + " for which others wait: see the command graph"}) {
+		n := d.MoreRoots
+		for _, r := range d.Roots[min(len(d.Roots), stories):] {
+			n += 1 + r.Alike
+		}
+		if n > 0 && !yield([]string{more(n, "goroutine") + " for which others wait: see the command graph"}) {
 			return
 		}
 		for i := range d.Groups {
@@ -161,6 +165,12 @@ func rootLines(r *inspect.Root) []string {
 		}
 		lines = append(lines, line)
 	}
+	switch {
+	case r.Alike == 1:
+		lines = append(lines, "    1 more goroutine there keeps others waiting in the same way")
+	case r.Alike > 1:
+		lines = append(lines, fmt.Sprintf("    %d more goroutines there keep others waiting in the same way", r.Alike))
+	}
 	return lines
 }
 
@@ -178,6 +188,7 @@ func rootClass() *class[inspect.Root] {
 			{"state", "its wait reason, or its status if it does not wait", plain, func(_ *Interp, r R) (starlark.Value, error) { return ok(text(r.State)) }},
 			{"place", "where the program stands in it", plain, func(_ *Interp, r R) (starlark.Value, error) { return ok(text(r.Place)) }},
 			{"behind", "number of goroutines that wait for it, through others or not", plain, func(_ *Interp, r R) (starlark.Value, error) { return ok(integer(r.Behind)) }},
+			{"alike", "number of further goroutines that keep others waiting in the same way, at the same place", plain, func(_ *Interp, r R) (starlark.Value, error) { return ok(integer(r.Alike)) }},
 			{"choice", "1 if only it can end the waits, else how many qualify alike", plain, func(_ *Interp, r R) (starlark.Value, error) { return ok(integer(r.Choice)) }},
 			{"certainty", "that of the weakest step of the surest chain", plain, func(_ *Interp, r R) (starlark.Value, error) { return ok(text(r.Certainty)) }},
 			{"through", "addresses of the objects on which those next to it wait", plain, func(_ *Interp, r R) (starlark.Value, error) {
@@ -227,6 +238,21 @@ func (in *Interp) idleTable(d *inspect.Diagnosis) render.Table {
 	}
 }
 
+// told is how many wakers of a group people are told of, where it has more than
+// one more: they come in order of likelihood.
+const told = 4
+
+// likeliest are the wakers to tell of, and how many are left out.
+func likeliest(g *inspect.Group) (ws []wake.Waker, left int) {
+	if len(g.Wakers) <= told+1 {
+		return g.Wakers, 0
+	}
+	for _, w := range g.Wakers[told:] {
+		left += max(w.Count, 1)
+	}
+	return g.Wakers[:told], left
+}
+
 // groupLines tells of a group: who, what keeps them, who could help.
 func (in *Interp) groupLines(g *inspect.Group) []string {
 	lines := []string{groupHead(g)}
@@ -245,7 +271,11 @@ func (in *Interp) groupLines(g *inspect.Group) []string {
 	switch {
 	case g.State == string(rt.Running), g.Verdict == wake.Woken && len(g.Wakers) == 0:
 	default:
-		lines = append(lines, in.verdictLines(g.Verdict, g.Wakers, g.More, g.Note, who)...)
+		ws, left := likeliest(g)
+		lines = append(lines, in.verdictLines(g.Verdict, ws, g.More+left, g.Note, who)...)
+		if left > 0 {
+			lines[len(lines)-1] += fmt.Sprintf(": see wakers %d", first(g.Goids))
+		}
 	}
 	if g.CreatedBy != "" {
 		lines = append(lines, "    created by "+g.CreatedBy)

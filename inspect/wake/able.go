@@ -82,6 +82,20 @@ func opWords(ops code.Ops) string {
 	return "release"
 }
 
+// opPhrase is an operation as something that somebody does to an object.
+func opPhrase(ops code.Ops) string {
+	switch word := opWords(ops); word {
+	case "send":
+		return "send to it"
+	case "recv":
+		return "receive from it"
+	case "done":
+		return "call Done on it"
+	default:
+		return word + " it"
+	}
+}
+
 // able says whether the members of group g can act on object n for those who
 // want op of it, and how.
 func (a *Analyzer) able(g uint32, n int, op wait.Op) ability {
@@ -161,9 +175,9 @@ func (a *Analyzer) abilityWords(sh *shape, ab *ability) string {
 	r := a.code.After(sh.stack.Frames[ab.frame].PC)
 	site, ok := r.Site(ab.ops, "")
 	if !ok {
-		return fmt.Sprintf("can %s it in frame %d %s", opWords(ab.ops), shown, name)
+		return fmt.Sprintf("can %s in frame %d %s", opPhrase(ab.ops), shown, name)
 	}
-	words := fmt.Sprintf("can %s it at %s:%d", opWords(site.Ops), path.Base(site.File), site.Line)
+	words := fmt.Sprintf("can %s at %s:%d", opPhrase(site.Ops), path.Base(site.File), site.Line)
 	if site.Depth > 0 {
 		words += " in " + site.Func
 	}

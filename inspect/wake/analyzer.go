@@ -106,6 +106,7 @@ type Analyzer struct {
 	groupActs    []uint32
 	abilities    sync.Map  // abilityKey → ability
 	lockeds      sync.Map  // lockedKey → locked
+	letGos       sync.Map  // letGoKey → bool
 	cached       sync.Map  // held → []Candidate
 	searches     sync.Pool // of *search
 	queues       sync.Map  // number of an object → map[int32]place

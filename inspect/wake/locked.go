@@ -3,6 +3,7 @@ package wake
 import (
 	"fmt"
 	"path"
+	"slices"
 
 	"rtdbg/inspect/code"
 	"rtdbg/inspect/mem"
@@ -28,13 +29,14 @@ type locked struct {
 // lockedIn looks for the place at which goroutine i has locked object n: the
 // innermost known one among the frames that lead to it (inferred), or one of
 // which is not known what it locked but whose function will unlock (possible).
-func (a *Analyzer) lockedIn(k lockedKey, i, n int) (fact string, c Certainty, ok bool) {
+// hops is how many objects lie between.
+func (a *Analyzer) lockedIn(k lockedKey, i, n, hops int) (fact string, c Certainty, ok bool) {
 	var unsure *locked
 	sites := a.lockedSites(k)
 	for j := range sites {
 		switch l := &sites[j]; a.lockedThere(l, i, n) {
 		case yes:
-			return a.lockedFact(k.shape, l), Inferred, true
+			return a.lockedFact(k.shape, l, "refers"), Inferred, true
 		case perhaps:
 			if unsure == nil && l.unlocks {
 				unsure = l
@@ -44,7 +46,10 @@ func (a *Analyzer) lockedIn(k lockedKey, i, n int) (fact string, c Certainty, ok
 	if unsure == nil {
 		return "", "", false
 	}
-	return a.lockedFact(k.shape, unsure), Possible, true
+	if hops > 0 {
+		return a.lockedFact(k.shape, unsure, "leads"), Possible, true
+	}
+	return a.lockedFact(k.shape, unsure, "refers"), Possible, true
 }
 
 // lockedSites lists what the frames of a part of a stack have locked, the
@@ -60,7 +65,7 @@ func (a *Analyzer) lockedSites(k lockedKey) []locked {
 	var list []locked
 	for i := int(k.inner); i <= int(k.outer) && i < len(sh.stack.Frames); i++ {
 		pc := sh.stack.Frames[i].PC
-		if !sh.own[i] {
+		if !sh.own[i] || a.givenAway(sh, i, k.ops) {
 			continue
 		}
 		sites := a.code.Locked(pc, k.ops.lock, k.ops.unlock)
@@ -75,7 +80,8 @@ func (a *Analyzer) lockedSites(k lockedKey) []locked {
 
 // lockedThere says whether it was object n that goroutine i locked at a place:
 // what the operand of the Lock pointed to is compared, as far as the frame
-// still has it. A word that leads to another lock that is locked says no.
+// still has it. A word that leads to another lock says no if that is locked, or
+// if the word is in use still and had no other value since.
 func (a *Analyzer) lockedThere(l *locked, i, n int) can {
 	var at mem.Addr
 	switch s := &l.site; {
@@ -106,10 +112,54 @@ func (a *Analyzer) lockedThere(l *locked, i, n int) can {
 	if m, err := a.rt.ReadMutex(at); a.objects[n].kind == wait.Mutex && err == nil && m.Locked || l.site.On != 0 {
 		return no
 	}
+	if l.site.InFrame && !l.site.Again && a.inUse(i, l.frame, at-mem.Addr(l.site.Offset)) {
+		return no
+	}
 	return perhaps
 }
 
-func (a *Analyzer) lockedFact(shape uint32, l *locked) string {
+// inUse reports whether a frame of goroutine i holds a pointer that its code has
+// yet to use.
+func (a *Analyzer) inUse(i, frame int, p mem.Addr) bool {
+	return slices.ContainsFunc(a.slotsOf(i), func(s slotRef) bool {
+		return s.value() == p && s.word&slotExact != 0 && int(s.inner) <= frame && frame <= int(s.outer)
+	})
+}
+
+// givenAway reports whether functions that a frame has called have let go of the
+// lock that it has taken, as one does that unlocks while it waits.
+func (a *Analyzer) givenAway(sh *shape, frame int, ops lockOps) bool {
+	for i := range frame {
+		if sh.own[i] && a.code.Released(sh.stack.Frames[i].PC, ops.lock, ops.unlock).Given {
+			return true
+		}
+	}
+	return false
+}
+
+// letGoKey is a frame of a stack and a kind of lock.
+type letGoKey struct {
+	shape, frame uint32
+	ops          lockOps
+}
+
+// letGo reports whether the function of a frame, which will unlock when it
+// returns, has let go of the lock for the time being, or those that it has
+// called have.
+func (a *Analyzer) letGo(sh *shape, frame int, ops lockOps) bool {
+	if a.code == nil || ops.lock == 0 {
+		return false
+	}
+	k := letGoKey{sh.num, uint32(frame), ops}
+	if v, ok := a.letGos.Load(k); ok {
+		return v.(bool)
+	}
+	is := a.code.Released(sh.stack.Frames[frame].PC, ops.lock, ops.unlock).Own || a.givenAway(sh, frame, ops)
+	a.letGos.Store(k, is)
+	return is
+}
+
+func (a *Analyzer) lockedFact(shape uint32, l *locked, leads string) string {
 	name, shown := a.stacks.Func(a.shapes.list[shape].stack, l.frame)
-	return fmt.Sprintf("frame %d %s refers to it, has locked at %s:%d and not unlocked yet", shown, name, path.Base(l.site.File), l.site.Line)
+	return fmt.Sprintf("frame %d %s %s to it, has locked at %s:%d and not unlocked yet", shown, name, leads, path.Base(l.site.File), l.site.Line)
 }

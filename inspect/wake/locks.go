@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"rtdbg/inspect/code"
+	"rtdbg/inspect/mem"
 	"rtdbg/inspect/stack"
 	"rtdbg/inspect/wait"
 )
@@ -80,7 +81,7 @@ func (a *Analyzer) groupOwers(n int, o *ownership) {
 			o.owners = append(o.owners, owner{i, Proven, fmt.Sprintf("frame %d %s calls Done when it goes on", shown, wgGoFunc)})
 			return
 		}
-		if fact, ok := a.deferredOn(int(i), n, routes, code.Done); ok {
+		if fact, ok := a.deferredOn(int(i), n, routes, lockOps{unlock: code.Done}); ok {
 			seen[i] = true
 			o.owners = append(o.owners, owner{i, Inferred, fact})
 		}
@@ -128,15 +129,16 @@ func (a *Analyzer) fdOwner(n int, w waiter, o *ownership) {
 	o.sole = len(o.owners) > 0
 }
 
-// deferredOn says whether goroutine i has deferred one of ops on object n, to
-// which the routes lead.
-func (a *Analyzer) deferredOn(i, n int, routes []route, ops code.Ops) (fact string, ok bool) {
+// deferredOn says whether goroutine i has deferred what unlocks object n, to
+// which the routes lead, and has not let go of it in the meantime. Where
+// nothing locks, as with a WaitGroup, ops.lock is 0.
+func (a *Analyzer) deferredOn(i, n int, routes []route, ops lockOps) (fact string, ok bool) {
 	if !a.info[i].deferring {
 		return "", false
 	}
 	sh := a.shapes.list[a.info[i].shape]
 	a.stacks.Deferred(i, func(d *stack.Deferred) {
-		if ok || !a.defers(d, n, routes, ops) {
+		if ok || !a.defers(d, n, routes, ops) || a.letGo(sh, d.Frame, ops) {
 			return
 		}
 		name, shown := a.stacks.Func(sh.stack, d.Frame)
@@ -149,24 +151,33 @@ func (a *Analyzer) deferredOn(i, n int, routes []route, ops code.Ops) (fact stri
 	return fact, ok
 }
 
-// defers reports whether a deferred call does one of ops on object n: the
-// wrapper of such a call by its argument, another function by its code and by
-// what it captured.
-func (a *Analyzer) defers(d *stack.Deferred, n int, routes []route, ops code.Ops) bool {
+// defers reports whether a deferred call unlocks object n: the wrapper of such a
+// call by its argument, another function by its code, which must not lock it
+// first, and by what it captured.
+func (a *Analyzer) defers(d *stack.Deferred, n int, routes []route, ops lockOps) bool {
 	at := a.objects[n].addr
 	if d.Wrapper && d.Callee != "" {
 		arg, known := d.Argument()
-		return d.Ops&ops != 0 && known && arg == at
+		return d.Ops&ops.unlock != 0 && known && arg == at
 	}
-	if a.code.Func(d.Entry).Any()&(ops|code.Dynamic) == 0 {
+	does := a.code.Func(d.Entry).Any()
+	if does&(ops.unlock|code.Dynamic) == 0 {
 		return false
+	}
+	if sites, ok := a.code.UnlocksFirst(d.Entry, ops.lock, ops.unlock); ok && !d.Wrapper && does&ops.unlock != 0 {
+		switch on := unlocked(d, sites, at); {
+		case on != perhaps:
+			return on == yes
+		case does&ops.lock != 0 && len(sites) == 0:
+			return false
+		}
 	}
 	for _, v := range d.Captured {
 		if v == at {
 			return true
 		}
 		m, ok := a.nodeOf(v)
-		if !ok || d.Wrapper || a.code.Func(d.Entry).Any()&ops == 0 {
+		if !ok || d.Wrapper || does&ops.unlock == 0 {
 			continue
 		}
 		if slices.ContainsFunc(routes, func(p route) bool {
@@ -176,4 +187,24 @@ func (a *Analyzer) defers(d *stack.Deferred, n int, routes []route, ops code.Ops
 		}
 	}
 	return false
+}
+
+// unlocked says whether it is the lock at an address that a deferred function
+// unlocks at some places, as far as its code shows what they work on.
+func unlocked(d *stack.Deferred, sites []code.Site, at mem.Addr) can {
+	known := no
+	for i := range sites {
+		s := &sites[i]
+		word := int(s.Slot/8) - 1
+		switch {
+		case s.On == at && !s.OnPointer, s.InClosure && word >= 0 && word < len(d.Captured) && d.Captured[word]+mem.Addr(s.Offset) == at:
+			return yes
+		case !s.InClosure && (s.On == 0 || s.OnPointer), s.InClosure && (word < 0 || word >= len(d.Captured)):
+			known = perhaps
+		}
+	}
+	if len(sites) == 0 {
+		return perhaps
+	}
+	return known
 }

@@ -90,7 +90,7 @@ func (a *Analyzer) called(c *Candidate, n int) []string {
 	}
 	here := fmt.Sprintf("frame %d %s", name.Frame, name.Func)
 	if name.Func == "" || strings.HasPrefix(c.fact, here+" ") {
-		for _, it := range []string{" of it", " refers to it"} {
+		for _, it := range []string{" of it", " refers to it", " leads to it"} {
 			if before, after, found := strings.Cut(c.fact, it); found {
 				return []string{before + strings.TrimSuffix(it, "it") + name.Path + after}
 			}

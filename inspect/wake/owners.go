@@ -191,10 +191,10 @@ func (a *Analyzer) lockedBy(n int, ops lockOps, waiting bool) []owner {
 		x := owner{g: i, certainty: Inferred}
 		ok := false
 		if !known {
-			x.fact, ok = a.deferredOn(int(i), n, routes, ops.unlock)
+			x.fact, ok = a.deferredOn(int(i), n, routes, ops)
 		}
 		if !ok {
-			x.fact, x.certainty, ok = a.lockedIn(lockedKey{a.groups[g].shape, r.inner, r.outer, ops}, int(i), n)
+			x.fact, x.certainty, ok = a.lockedIn(lockedKey{a.groups[g].shape, r.inner, r.outer, ops}, int(i), n, int(p.hops))
 		}
 		switch {
 		case !ok:

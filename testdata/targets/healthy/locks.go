@@ -29,6 +29,7 @@ func lockCases() []scene.Case {
 		{Name: "downgrade", Stage: downgrade},
 		{Name: "lock-and-chan", Stage: lockAndChan},
 		{Name: "unlocked-by-timer", Stage: unlockedByTimer},
+		{Name: "released-while-waiting", Stage: releasedWhileWaiting},
 	}
 }
 
@@ -280,5 +281,30 @@ func unlockedByTimer(s *scene.Scene) {
 	s.Start("behind", func() {
 		mu.Lock()
 		defer mu.Unlock()
+	})
+}
+
+// releasedWhileWaiting: who has an Unlock deferred has let go of the lock, and
+// waits for one who waits for it; the one who has it now sleeps.
+func releasedWhileWaiting(s *scene.Scene) {
+	g, ready := new(guarded), make(chan int)
+	s.Start("released", func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.mu.Unlock()
+		n := <-ready
+		g.mu.Lock()
+		g.n += n
+	})
+	truth.Await(s.ID("released"))
+	behind(s, 1, func() {
+		g.mu.Lock()
+		time.Sleep(long)
+		g.mu.Unlock()
+	}, func() {
+		g.mu.Lock()
+		g.n++
+		g.mu.Unlock()
+		ready <- g.n
 	})
 }

@@ -1,8 +1,8 @@
 // Owners holds locks of package sync in every way that programs commonly do,
 // each held by goroutines that are blocked in something else, and each with
 // others that wait for it. For each case NAME it prints the lock's address
-// (NAME.addr), how it will be unlocked (NAME.style: defer, plain, protocol or
-// handover), the goroutines that will unlock it (NAME.owners, empty if nobody
+// (NAME.addr), how it will be unlocked (NAME.style: defer, plain, protocol,
+// handover, or beside: plainly, with others about that look like owners), the goroutines that will unlock it (NAME.owners, empty if nobody
 // ever will) and those that wait (NAME.waiters); and all names, as cases.
 package main
 
@@ -97,6 +97,7 @@ func main() {
 	readersWriters()
 	protocols()
 	handedOver()
+	released()
 	truth.Set("cases", strings.Join(names, ","))
 	truth.Park()
 }
