@@ -136,7 +136,7 @@ func (p *Program) findLocked(n *fn, at uint32, lock, unlock Ops) []Site {
 	if n.opaque || n.prim != 0 || fl.whole {
 		return nil
 	}
-	turns := p.turnsBefore(n, at, lock, unlock)
+	turns := principal(p.turnsBefore(n, at, lock, unlock))
 	s := heldSearch{fl: fl, turns: turns, at: at, seen: make(map[heldState]bool)}
 	var sites []Site
 	for i, t := range turns {
@@ -165,7 +165,7 @@ func (p *Program) turnsBefore(n *fn, at uint32, lock, unlock Ops) []turn {
 	if inProgress != noCall {
 		turns = slices.DeleteFunc(turns, func(t turn) bool { return t.call == inProgress })
 	}
-	return principal(turns)
+	return turns
 }
 
 // principal leaves of the pieces of each inlined call the one that has its

@@ -44,7 +44,7 @@ func (p *Program) findReleased(n *fn, at uint32, lock, unlock Ops) LetGo {
 	if n.opaque || n.prim != 0 || fl.whole {
 		return LetGo{}
 	}
-	turns := p.turnsBefore(n, at, lock, unlock)
+	turns := around(p.turnsBefore(n, at, lock, unlock))
 	if !slices.ContainsFunc(turns, func(t turn) bool { return t.unlock }) {
 		return LetGo{}
 	}
@@ -75,7 +75,7 @@ func (p *Program) UnlocksFirst(entry mem.Addr, lock, unlock Ops) (sites []Site, 
 	if n.opaque || n.prim != 0 || fl.whole {
 		return nil, false
 	}
-	s := releaseSearch{fl: fl, turns: principal(p.turns(n, lock, unlock)), at: none, seen: make(map[releaseState]bool)}
+	s := releaseSearch{fl: fl, turns: around(p.turns(n, lock, unlock)), at: none, seen: make(map[releaseState]bool)}
 	s.run()
 	slices.Sort(s.firsts)
 	for _, i := range slices.Compact(s.firsts) {
@@ -85,6 +85,18 @@ func (p *Program) UnlocksFirst(entry mem.Addr, lock, unlock Ops) (sites []Site, 
 	defer p.reachMu.Unlock()
 	p.firsts[key] = sites
 	return sites, true
+}
+
+// around leaves of the pieces of each inlined call the principal one and those
+// next to it: the largest may be the call of what does the rest, which is not on
+// every way, with the test in front of it.
+func around(turns []turn) []turn {
+	first := principal(turns)
+	return slices.DeleteFunc(slices.Clone(turns), func(t turn) bool {
+		return !slices.ContainsFunc(first, func(p turn) bool {
+			return p.call == t.call && t.lo <= p.hi+maxGap && p.lo <= t.hi+maxGap
+		})
+	})
 }
 
 // releaseState is where a search is: at the start of a block, having locked so
