@@ -176,6 +176,11 @@ func (p *process) interrupted(t *testing.T, u *Unwinder, s target.Section) (mem.
 		t.Errorf("no m %d", s.M)
 		return 0, arch.Regs{}, false
 	}
+	if p.field(m, "runtime.m", "procid") == 0 {
+		// The signal came when its thread had not yet put its id down:
+		// minit (os_linux.go) lets signals in first.
+		return 0, arch.Regs{}, false
+	}
 	gsignal := p.g(p.field(m, "runtime.m", "gsignal"))
 	regs, ok, err := u.SignalContext(p.thread(m).Regs, gsignal.lo, gsignal.hi)
 	if err != nil || !ok {
