@@ -151,5 +151,6 @@ func main() {
 	_, err = half.Write([]byte("GET / HTTP/1.1\r\nHost:"))
 	truth.Check(err)
 	start(func() { request("http.client", half) }, "IO wait")
+	truth.AwaitIn("net/http.(*conn).serve", "IO wait")
 	truth.Park()
 }

@@ -113,6 +113,24 @@ func Await(goid int64, statuses ...string) {
 	Fatal("goroutine %d is %q, want one of %q", goid, last, statuses)
 }
 
+// AwaitIn returns once a goroutine with the given status has fn on its stack: one
+// that the program did not start itself.
+func AwaitIn(fn, status string) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		text := make([]byte, 1<<20)
+		for _, block := range strings.Split(string(text[:runtime.Stack(text, true)]), "\n\n") {
+			head, stack := block, ""
+			if i := strings.Index(block, "\n"); i >= 0 {
+				head, stack = block[:i], block[i:]
+			}
+			if strings.Contains(head, "["+status) && strings.Contains(stack, "\n"+fn+"(") {
+				return
+			}
+		}
+	}
+	Fatal("no goroutine in %s is %q", fn, status)
+}
+
 // The statuses of goroutines that wait for a semaphore of package sync: they
 // got names of their own in Go 1.20 (mutexes) and Go 1.24 (WaitGroup).
 var (
