@@ -21,6 +21,9 @@ type RunQP struct {
 	RunQ []uint64 `json:"runq"`
 	// Note says what is unreadable.
 	Note string `json:"note,omitempty"`
+
+	// addrs are the goroutines of RunNext and RunQ.
+	addrs []mem.Addr
 }
 
 // RunQ is all runnable goroutines, by queue.
@@ -93,11 +96,13 @@ func (p *Process) runQP(pp *rt.P) RunQP {
 	}
 	if pp.RunNext != 0 {
 		q.RunNext = p.goidOrNil(pp.RunNext)
+		q.addrs = append(q.addrs, pp.RunNext)
 	}
 	list, err := pp.Queue()
 	if err != nil {
 		q.Note = err.Error()
 	}
+	q.addrs = append(q.addrs, list...)
 	for _, a := range list {
 		q.RunQ = append(q.RunQ, p.goid(a))
 	}
