@@ -198,7 +198,7 @@ func (p *Process) schedP(pp *rt.P, ms []rt.M) SchedP {
 	if m := p.syscallM(pp, ms); m != nil {
 		s.InSyscall, s.SyscallGoid = true, p.goidOrNil(m.CurG)
 	}
-	s.Running = p.running1(pp)
+	s.Running = p.onP(pp)
 	return s
 }
 
@@ -221,21 +221,14 @@ func (p *Process) syscallM(pp *rt.P, ms []rt.M) *rt.M {
 	return nil
 }
 
-// running1 returns the goroutine on pp with its stack, nil for none.
-func (p *Process) running1(pp *rt.P) *Running {
-	if pp.M == 0 {
+// onP returns the goroutine on pp with its stack, nil for none.
+func (p *Process) onP(pp *rt.P) *Running {
+	g := p.runningOn(pp)
+	if g == nil {
 		return nil
 	}
-	m, err := p.RT.ReadM(pp.M)
-	if err != nil || m.CurG == 0 {
-		return nil
-	}
-	g, err := p.RT.ReadG(m.CurG)
-	if err != nil {
-		return nil
-	}
-	r := &Running{Brief: p.briefOf(&g), Frames: []FrameRecord{}}
-	for f := range p.FrameRecords(p.trace(&g)) {
+	r := &Running{Brief: p.briefOf(g), Frames: []FrameRecord{}}
+	for f := range p.FrameRecords(p.trace(g)) {
 		r.Frames = append(r.Frames, f)
 	}
 	if pp.SchedWhen != 0 && pp.SysmonSchedTick == pp.SchedTick {

@@ -83,6 +83,9 @@ type P struct {
 	// GCMarkWorkerMode is what its garbage collection worker is, by the
 	// constants gcMarkWorker…Mode (mgc.go): none, dedicated, fractional, idle.
 	GCMarkWorkerMode int64 `rt:"gcMarkWorkerMode"`
+	// CleanupsQueued counts the cleanups that were queued on it (since Go
+	// 1.26).
+	CleanupsQueued uint64 `rt:"cleanupsQueued,optional"`
 
 	// Timers are the heap of timers: of timerWhen since Go 1.23, of *timer
 	// before.
