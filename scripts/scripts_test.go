@@ -54,6 +54,7 @@ func cases() []golden {
 		{name: "wakers-one", script: "wakers", args: []string{"{closer}"}, split: whole},
 		{name: "runq", script: "runq", split: lines, all: true},
 		{name: "sched", script: "sched", split: lines, all: true},
+		{name: "gc", script: "gc", split: lines, all: true},
 		{name: "buckets", script: "buckets", split: paragraphs},
 		{name: "buckets-top", script: "buckets", args: []string{"by=top"}, split: paragraphs},
 		{name: "buckets-state", script: "buckets", args: []string{"state", "min=3"}, split: paragraphs},
@@ -103,6 +104,9 @@ func TestGolden(t *testing.T) {
 	covered := map[string]bool{}
 	for _, l := range listings() {
 		covered[l.script] = true
+	}
+	for _, d := range diagnoses() {
+		covered[d.script] = true
 	}
 	for _, g := range cases() {
 		covered[g.script] = true
