@@ -1,12 +1,14 @@
 package inspect_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"rtdbg/inspect"
 	"rtdbg/inspect/internal/target"
 	"rtdbg/inspect/wait"
+	"rtdbg/inspect/wake"
 )
 
 // onChan returns what the goroutine of the target's wait NAME says of the
@@ -26,7 +28,7 @@ func onChan(t *testing.T, c *target.Capture, p *inspect.Process, name string) *w
 // A goroutine that waits for a context names it: its type, its children, the
 // contexts above it, and when its deadline is.
 func TestContextsAreThoseOfTheTarget(t *testing.T) {
-	names := []string{"cancel", "timeout", "value", "parent", "select"}
+	names := []string{"cancel", "timeout", "value", "parent", "select", "held", "heldchild"}
 	take(t, "contexts", func(t *testing.T, c *target.Capture, p *inspect.Process) {
 		if minor(t, p.Info().Go) >= 21 {
 			names := append(names[:len(names):len(names)], "without", "afterfunc")
@@ -66,6 +68,35 @@ func checkContexts(t *testing.T, c *target.Capture, p *inspect.Process, names []
 			}
 		}
 	}
+}
+
+// The goroutine that holds the function which cancels a context is named for it,
+// and for the contexts that were made from it; those who have the context alone
+// come after it, if at all. The deadline of a context ends that alone.
+func TestWhoHoldsTheCancelFunctionIsNamed(t *testing.T) {
+	take(t, "contexts", func(t *testing.T, c *target.Capture, p *inspect.Process) {
+		for name, timers := range map[string]int{"held": 0, "heldchild": 1} {
+			a := answer(t, p, c.Vars.Int(t, name+".goid"))
+			at := func(key string) int {
+				id := uint64(c.Vars.Int(t, key))
+				return slices.IndexFunc(a.Wakers, func(w wake.Waker) bool { return w.Goid == id || slices.Contains(w.Goids, id) })
+			}
+			by := at("held.canceller")
+			if by != timers || a.Wakers[by].How != "close" || !strings.Contains(a.Wakers[by].Evidence[0], " holds context.WithCancel.func") {
+				t.Errorf("%s: who holds the cancel function is number %d of %s", name, by, toJSON(t, a))
+			}
+			for i, w := range a.Wakers {
+				if (w.By == wake.Timer) != (i < timers) || w.Certainty != wake.Possible {
+					t.Errorf("%s: %s", name, toJSON(t, w))
+				}
+			}
+			for _, key := range []string{"held.onlooker", "heldchild.onlooker"} {
+				if i := at(key); i >= 0 && i < by {
+					t.Errorf("%s: %s is number %d of %s", name, key, i, toJSON(t, a))
+				}
+			}
+		}
+	})
 }
 
 // A channel that is not that of a context is not taken for one.

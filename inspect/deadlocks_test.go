@@ -195,3 +195,29 @@ func TestTargetsAgreeWithTheLeakDetector(t *testing.T) {
 		}
 	}
 }
+
+// A thousand pairs that wait for each other in the same way are one story.
+func TestDeadlocksThatAreAlikeAreToldOnce(t *testing.T) {
+	const goroutines = 1000
+	c := parked(t, "pairs", goroutines)
+	p := open(t, c)
+	list, err := p.Deadlocks(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(list) != goroutines/2 {
+		t.Fatalf("%d deadlocks, want %d", len(list), goroutines/2)
+	}
+	for i, d := range list {
+		if first := i == 0; d.LikeEarlier == first || first && d.Alike != goroutines/2-1 {
+			t.Errorf("deadlock %d of %v: like an earlier one: %v; %d are like it", i, d.Goids, d.LikeEarlier, d.Alike)
+		}
+	}
+	why, err := p.Why(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(why.Deadlocks) != 1 || why.Deadlocks[0].Alike != goroutines/2-1 || why.MoreDeadlocks != 0 {
+		t.Errorf("why tells of %d deadlocks, and of %d more", len(why.Deadlocks), why.MoreDeadlocks)
+	}
+}

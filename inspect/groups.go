@@ -123,9 +123,11 @@ func (gr *Group) add(g *Goroutine) {
 	if len(gr.Goids) < wake.MaxGoids {
 		gr.Goids = append(gr.Goids, g.Goid)
 	}
-	if ns := g.WaitNS(); ns != nil && (gr.WaitNS == nil || *ns > *gr.WaitNS) {
-		gr.WaitNS = ns
-		_, gr.WaitAccuracy, _ = g.Waited()
+	if ns, how, ok := g.Waited(); ok && (gr.WaitNS == nil || ns > *gr.WaitNS) {
+		if gr.WaitNS == nil {
+			gr.WaitNS = new(int64)
+		}
+		*gr.WaitNS, gr.WaitAccuracy = ns, how
 	}
 }
 

@@ -31,6 +31,7 @@ func Attach(ctx context.Context, pid int, o Options) (*Process, error) {
 	if p.info.Exe, err = os.Readlink(m.ExePath()); err != nil {
 		p.info.Exe = m.ExePath()
 	}
+	p.kernel = m.KernelWaits() // a stopped thread waits for who stopped it
 	// Delve stops the process first and then loads its symbols.
 	now := liveNow()
 	p.now = func() Now { return now }

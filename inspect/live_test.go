@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -37,6 +38,52 @@ func TestAttachAnswersAsACoreDoes(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Of a live process the kernel says where its threads wait; it said the same to
+// the test, before.
+func TestAttachSaysWhatTheKernelSays(t *testing.T) {
+	r := target.Start(t, target.Build(t, target.Spec{Program: "waits"}), target.Options{})
+	before := kernelWaits(t, r.PID)
+	p, err := inspect.Attach(context.Background(), r.PID, inspect.Options{Warn: func(s string) { t.Error(s) }})
+	if err != nil {
+		target.Missing(t, "attach: %v", err)
+	}
+	defer p.Close()
+	for _, name := range []string{"sysread", "flock", "futex", "nanosleep"} {
+		on := goroutine(t, p, r.Vars.Int(t, name+".goid")).WaitsOn()
+		if len(on) != 1 || on[0].Syscall == nil || on[0].Syscall.Number == nil || on[0].Thread == nil {
+			t.Errorf("%s: %s", name, toJSON(t, on))
+			continue
+		}
+		s := on[0].Syscall
+		if got, want := fmt.Sprint(*s.Number, " ", s.KernelFunction), before[*on[0].Thread]; got != want {
+			t.Errorf("%s: %q, the kernel said %q", name, got, want)
+		}
+	}
+}
+
+// kernelWaits reads of each thread the number of its system call and the
+// function of the kernel that it waits in.
+func kernelWaits(t *testing.T, pid int) map[uint64]string {
+	t.Helper()
+	waits := make(map[uint64]string)
+	tasks := fmt.Sprintf("/proc/%d/task", pid)
+	entries, err := os.ReadDir(tasks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		call, err := os.ReadFile(tasks + "/" + e.Name() + "/syscall")
+		if err != nil {
+			target.Missing(t, "what the kernel says of a thread: %v", err)
+		}
+		function, _ := os.ReadFile(tasks + "/" + e.Name() + "/wchan")
+		number, _, _ := strings.Cut(string(call), " ")
+		tid, _ := strconv.ParseUint(e.Name(), 10, 64)
+		waits[tid] = number + " " + strings.TrimPrefix(string(function), "0")
+	}
+	return waits
 }
 
 // checkLocks compares the queues of the target's locks and their holders.

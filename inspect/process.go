@@ -78,10 +78,13 @@ type Process struct {
 	dwarf   func() (*layout.Table, error)
 	arch    *arch.Arch
 	threads map[uint64]arch.Thread // by thread id
-	pcln    *pcln.Table
-	syms    *stack.Symbols
-	now     func() Now
-	minor   int
+	// kernel is what the kernel said of the threads of a live process before
+	// it was stopped, by thread id.
+	kernel map[uint64]mem.KernelWait
+	pcln   *pcln.Table
+	syms   *stack.Symbols
+	now    func() Now
+	minor  int
 	// symbol looks package-level variables up.
 	symbol locate.Symbols
 

@@ -3,7 +3,6 @@ package inspect
 import (
 	"context"
 	"errors"
-	"math"
 	"slices"
 
 	"rtdbg/inspect/mem"
@@ -62,10 +61,6 @@ const (
 	Stopped  World = "stopped"
 	Frozen   World = "frozen"
 )
-
-// frozenStopWait is runtime.freezeStopWait (proc.go), to which sched.stopwait is
-// set by freezetheworld.
-const frozenStopWait = math.MaxInt32
 
 // SchedP is a P.
 type SchedP struct {
@@ -169,8 +164,7 @@ func world(s *rt.Sched) World {
 	switch {
 	case s.GCWaiting == 0:
 		return Runs
-	case s.StopWait > 1<<30 && s.StopWait <= frozenStopWait:
-		// Threads that stop count it down.
+	case s.Frozen():
 		return Frozen
 	case s.StopWait > 0:
 		return Stopping

@@ -10,36 +10,44 @@ import (
 	"rtdbg/inspect/wait"
 )
 
-// The cases of a select are those of the source, nil channels included, in its
-// order; with sends and receives mixed the sends come first and no place is
-// claimed.
+// The cases of a select are those of the source in its order, nil channels
+// included, each with its line.
 func TestSelectCasesAreThoseOfTheSource(t *testing.T) {
-	take(t, "selects", func(t *testing.T, c *target.Capture, p *inspect.Process) {
-		for _, x := range []struct {
-			name string
-			// placed says that the place of each case is known.
-			placed bool
-		}{
-			{"receives", true}, {"sends", true}, {"nilends", true}, {"nilsends", true},
-			{"mixed", false}, {"both", false},
-			{"reflected", true}, {"reflectedfew", true},
-		} {
-			want := strings.Split(c.Vars.String(t, x.name+".cases"), ",")
-			if !x.placed {
-				slices.SortStableFunc(want, func(a, b string) int { return strings.Compare(b[:4], a[:4]) })
+	take(t, "selects", checkSelects)
+	for name, spec := range map[string]target.Spec{
+		"stripped": {Ldflags: "-s -w"}, "pie": {BuildMode: "pie", Ldflags: "-s -w"}, "not optimised": {Gcflags: "-N -l"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			parallel(t)
+			spec.Program = "selects"
+			c := target.Take(t, spec, target.Options{}, target.Kernel)
+			checkSelects(t, c, open(t, c))
+		})
+	}
+}
+
+func checkSelects(t *testing.T, c *target.Capture, p *inspect.Process) {
+	for _, name := range []string{"receives", "sends", "nilends", "nilsends", "mixed", "both", "mixednil", "allnil", "many",
+		"reflected", "reflectedfew", "reflectednil"} {
+		want := strings.Split(c.Vars.String(t, name+".cases"), ",")
+		_, lined := c.Vars[name+".line"]
+		var got []string
+		for i, on := range goroutine(t, p, c.Vars.Int(t, name+".goid")).WaitsOn() {
+			got = append(got, caseText(&on))
+			if on.Case == nil || *on.Case != i {
+				t.Errorf("%s: case %d: %s", name, i, toJSON(t, on))
 			}
-			var got []string
-			for i, on := range goroutine(t, p, c.Vars.Int(t, x.name+".goid")).WaitsOn() {
-				got = append(got, caseText(&on))
-				if x.placed != (on.Case != nil) || x.placed && *on.Case != i {
-					t.Errorf("%s: case %d: %s", x.name, i, toJSON(t, on))
-				}
+			if !lined {
+				continue
 			}
-			if !slices.Equal(got, want) {
-				t.Errorf("%s: cases %v, want %v", x.name, got, want)
+			if line := c.Vars.Int(t, name+".line") + int64(i)*c.Vars.Int(t, name+".step"); on.Line == nil || int64(*on.Line) != line {
+				t.Errorf("%s: case %d is not in line %d: %s", name, i, line, toJSON(t, on))
 			}
 		}
-	})
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: cases %v, want %v", name, got, want)
+		}
+	}
 }
 
 // caseText is a case as the target selects prints it.

@@ -18,6 +18,8 @@ type liveStack struct {
 	// its registers (frame 0, Conservative), that hold or may hold live
 	// pointers, in order of frames. The slice is valid until visit returns.
 	Live []stack.Pointer
+	// Deferring says that frames may have deferred calls pending.
+	Deferring bool
 	// Err says that some frames could not be found or examined.
 	Err error
 }
@@ -38,12 +40,15 @@ func (p *Process) eachStack(ctx context.Context, visit func(worker int, s *liveS
 	order := rt.InOrder(len(t.raw), func(i int) uint64 { return uint64(t.raw[i].StackLo) })
 	phase := progress.Begin(ctx, "stacks", len(t.raw))
 	defer phase.End()
-	const batch = 1024
-	return rt.InBatches(ctx, len(t.raw), batch, func(worker int, next func() (from, to int)) {
+	return rt.InBatches(ctx, len(t.raw), stackBatch, func(worker int, next func() (from, to int)) {
 		p.unwinder(func(u *stack.Unwinder) {
 			var s liveStack
+			pre := mem.NewPrefetch(p.Mem)
 			for from, to := next(); from < to; from, to = next() {
 				for i := from; i < to; i++ {
+					if i%stackAhead == 0 {
+						prefetch(pre, t, order, i, min(i+stackAhead, to))
+					}
 					s.Index = rt.Nth(order, i)
 					if dead(p.RT.Status(&t.raw[s.Index])) {
 						continue
@@ -60,9 +65,31 @@ func (p *Process) eachStack(ctx context.Context, visit func(worker int, s *liveS
 	})
 }
 
+// stackBatch is how many stacks a worker takes at once, stackAhead how many of
+// them are brought into the processor's caches together, each up to stackUsed
+// bytes: most parked goroutines use less.
+const (
+	stackBatch = 1024
+	stackAhead = 16
+	stackUsed  = 640
+)
+
+// prefetch brings the used parts of stacks into the caches, those from place
+// from of the order up to place to, and the sudogs that the goroutines wait with.
+func prefetch(pre *mem.Prefetch, t *table, order []uint32, from, to int) {
+	for i := from; i < to; i++ {
+		g := &t.raw[rt.Nth(order, i)]
+		if g.SchedSP >= g.StackLo && g.SchedSP < g.StackHi {
+			pre.Piece(g.SchedSP, int(min(g.StackHi-g.SchedSP, stackUsed)))
+		}
+		pre.Piece(g.Waiting, 1)
+	}
+}
+
 // live fills in the pointers of s, which is the stack of g.
 func (p *Process) live(u *stack.Unwinder, g *rt.G, s *liveStack) {
 	s.Live, s.Err = u.Live(s.Trace, g.StackHi, p.RT.StackRoots(g))
+	s.Deferring = g.Defer != 0 || u.Deferring()
 	if regs, ok := p.running(g); ok {
 		for _, w := range regs.General {
 			if w != 0 {

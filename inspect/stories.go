@@ -54,9 +54,17 @@ func (p *Process) stories(ctx context.Context, d *Diagnosis) error {
 				member[g] = true
 			}
 		}
-		d.MoreDeadlocks = max(len(sets)-MaxStories, 0)
-		for i := range sets[:min(len(sets), MaxStories)] {
-			d.Deadlocks = append(d.Deadlocks, p.newDeadlock(w, &sets[i]))
+		place := make(map[int]int) // in d.Deadlocks
+		for i, first := range p.firstsAlike(w, sets) {
+			switch at, ok := place[first]; {
+			case ok:
+				d.Deadlocks[at].Alike++
+			case len(d.Deadlocks) < MaxStories:
+				place[i] = len(d.Deadlocks)
+				d.Deadlocks = append(d.Deadlocks, p.newDeadlock(w, &in, &sets[i]))
+			default:
+				d.MoreDeadlocks++
+			}
 		}
 	}
 	roots := graph.Roots(in)

@@ -63,6 +63,14 @@ func (t *table) byAddr(a mem.Addr) (int, bool) {
 	return i, ok && t.raw[i].Addr == a
 }
 
+// byAddrAfter is byAddr for one that mostly is the goroutine behind number last.
+func (t *table) byAddrAfter(a mem.Addr, last int) (int, bool) {
+	if i := last + 1; i < len(t.raw) && t.raw[i].Addr == a {
+		return i, true
+	}
+	return t.byAddr(a)
+}
+
 // byGoid returns the place of the goroutine with id goid; dead ones have none.
 func (t *table) byGoid(goid uint64) (int, bool) {
 	i, ok := t.find(t.goids(), func(g *rt.G) bool { return g.Goid >= goid })

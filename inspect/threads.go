@@ -3,6 +3,7 @@ package inspect
 import (
 	"slices"
 
+	"rtdbg/inspect/arch"
 	"rtdbg/inspect/mem"
 	"rtdbg/inspect/rt"
 	"rtdbg/inspect/stack"
@@ -161,22 +162,8 @@ var systemStack = []struct {
 // its system stack while it schedules, innermost first; nil if that cannot be
 // told.
 func (p *Process) onThread(m *rt.M) []string {
-	th, ok := p.threads[m.ProcID]
-	if !ok {
-		return nil
-	}
-	var lo, hi mem.Addr
-	if s, err := p.RT.ReadG(m.GSignal); err == nil {
-		lo, hi = s.StackLo, s.StackHi
-	}
 	var on []string
-	p.unwinder(func(u *stack.Unwinder) {
-		regs, ok, err := u.SignalContext(th.Regs, lo, hi)
-		if !ok || err != nil {
-			regs = th.Regs
-		}
-		// Without bounds: those of g0 are an estimate where C made the stack.
-		t := u.Unwind(stack.Start{PC: mem.Addr(regs.PC), SP: mem.Addr(regs.SP), LR: mem.Addr(regs.LR), Trap: true})
+	p.systemTrace(m, func(t stack.Trace, _ arch.Regs) {
 		for i := range t.Stack.Frames {
 			on = append(on, t.Stack.Frames[i].Func.Name)
 		}

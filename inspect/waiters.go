@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -46,7 +47,12 @@ type Waiter struct {
 	// Position is the place in the queue of its operation, from 0: the
 	// first is served first.
 	Position int `json:"position"`
+
+	g *Goroutine
 }
+
+// Goroutine returns the goroutine, nil if it is not in runtime.allgs.
+func (w *Waiter) Goroutine() *Goroutine { return w.g }
 
 // Waiters is who waits on one object.
 type Waiters struct {
@@ -67,7 +73,7 @@ func (p *Process) Waiters(ctx context.Context, a mem.Addr) (*Waiters, error) {
 	}
 	c, cerr := p.RT.Chan(a)
 	if cerr == nil {
-		return p.chanWaiters(&c)
+		return p.chanWaiters(ctx, gs, &c)
 	}
 	w, err := p.waitersByWait(ctx, gs, a)
 	if err != nil {
@@ -90,7 +96,7 @@ func (p *Process) Waiters(ctx context.Context, a mem.Addr) (*Waiters, error) {
 }
 
 // chanWaiters lists the queues of a channel: receivers, then senders.
-func (p *Process) chanWaiters(c *rt.Hchan) (*Waiters, error) {
+func (p *Process) chanWaiters(ctx context.Context, gs []*Goroutine, c *rt.Hchan) (*Waiters, error) {
 	closed := c.Closed != 0
 	n, size := c.QCount, c.DataQSiz
 	if c.Timer != 0 {
@@ -101,19 +107,32 @@ func (p *Process) chanWaiters(c *rt.Hchan) (*Waiters, error) {
 		Object:  ObjectRecord{Kind: wait.Chan, Addr: c.Addr, Type: p.RT.ChanType(c), Len: &n, Cap: &size, Closed: &closed},
 		Waiters: []Waiter{},
 	}
+	// Room that is not used is not touched: growing would copy all of it.
+	list := make([]Waiter, 0, len(gs))
+	t, last := p.table.Load(), -1
 	for _, q := range [...]struct {
 		first mem.Addr
 		op    wait.Op
 	}{{c.RecvFirst, wait.Recv}, {c.SendFirst, wait.Send}} {
-		list, err := p.RT.SudogQueue(q.first)
-		for i := range list {
-			w.Waiters = append(w.Waiters, Waiter{Goid: p.goid(list[i].G), Op: q.op, Select: list[i].IsSelect, Position: i})
-		}
+		at := 0
+		err := p.RT.EachSudog(q.first, func(s *rt.Sudog) {
+			x := Waiter{Op: q.op, Select: s.IsSelect, Position: at}
+			at++
+			if i, ok := t.byAddrAfter(s.G, last); ok {
+				x.g, x.Goid, last = gs[i], gs[i].Goid, i
+			} else {
+				x.Goid = p.goid(s.G)
+			}
+			list = append(list, x)
+		})
 		if err != nil {
 			w.Note = "the queue is incomplete: " + err.Error()
 		}
 	}
-	return w, nil
+	if w.Waiters = list; len(list) < cap(list)/2 {
+		w.Waiters = append([]Waiter{}, list...)
+	}
+	return w, ctx.Err()
 }
 
 // goid returns the id of the goroutine at a, 0 if it is unknown.
@@ -134,47 +153,43 @@ func (p *Process) goid(a mem.Addr) uint64 {
 // object's queue.
 func (p *Process) waitersByWait(ctx context.Context, gs []*Goroutine, a mem.Addr) (*Waiters, error) {
 	w := &Waiters{Object: ObjectRecord{Addr: a}, Waiters: []Waiter{}}
-	found := make(map[mem.Addr]Waiter) // by goroutine
-	for i, g := range gs {
-		if i%1024 == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		if s := g.Status(); s != rt.Waiting && s != rt.Leaked {
-			continue
-		}
-		for _, on := range g.WaitsOn() {
-			if on.Addr == nil || *on.Addr != a {
-				continue
-			}
-			if _, ok := found[g.Addr]; !ok {
-				w.Object.Kind, w.Object.Type = on.Kind, on.Type
-				found[g.Addr] = Waiter{Goid: g.Goid, Op: on.Op, Select: on.Select}
-			}
-		}
+	all, err := p.objectWaits(ctx, func(wait.Kind) bool { return true })
+	if err != nil {
+		return nil, err
 	}
-	if len(found) == 0 {
+	all = slices.DeleteFunc(all, func(o objectWait) bool { return o.ref.Addr != a })
+	all = slices.CompactFunc(all, func(x, y objectWait) bool { return x.g == y.g })
+	if len(all) == 0 {
 		return w, nil
+	}
+	first := gs[all[0].g].WaitsOn()
+	if i := slices.IndexFunc(first, func(on wait.On) bool { return on.Addr != nil && *on.Addr == a }); i >= 0 {
+		w.Object.Kind, w.Object.Type = first[i].Kind, first[i].Type
 	}
 	queue, err := p.queueOf(w.Object.Kind, a)
 	if err != nil {
 		w.Note = "the order of the queue is not known: " + err.Error()
 	}
+	found := make(map[mem.Addr]objectWait, len(all)) // by goroutine
+	for _, o := range all {
+		found[gs[o.g].Addr] = o
+	}
 	positions := make(map[wait.Op]int)
 	add := func(g mem.Addr) {
-		x, ok := found[g]
+		o, ok := found[g]
 		if !ok {
 			return
 		}
 		delete(found, g)
-		x.Position = positions[x.Op]
-		positions[x.Op]++
-		w.Waiters = append(w.Waiters, x)
+		op := o.ref.Op()
+		w.Waiters = append(w.Waiters, Waiter{Goid: gs[o.g].Goid, Op: op, Select: o.ref.Select, Position: positions[op], g: gs[o.g]})
+		positions[op]++
 	}
 	for _, g := range queue {
 		add(g)
 	}
-	for _, g := range gs {
-		add(g.Addr)
+	for _, o := range all {
+		add(gs[o.g].Addr)
 	}
 	return w, nil
 }

@@ -14,8 +14,6 @@ import (
 // on it: others wake the receivers of a channel than its senders.
 type waitGraph struct {
 	analyzer *wake.Analyzer
-	addrs    []mem.Addr  // by wake's number
-	kinds    []wait.Kind // by wake's number
 	// waiters are the goroutines that wait on an object of the graph, from
 	// start of its number on.
 	start, waiters []int32
@@ -30,13 +28,10 @@ func (p *Process) waitGraph(ctx context.Context) (*waitGraph, error) {
 		return nil, err
 	}
 	n := a.Objects()
-	w := &waitGraph{analyzer: a, addrs: make([]mem.Addr, n), kinds: make([]wait.Kind, n),
+	w := &waitGraph{analyzer: a,
 		start: make([]int32, sides*n+1), stuck: make([]bool, len(p.rawGs))}
 	for i := range w.stuck {
 		w.stuck[i] = a.State(i) == wake.Stuck
-	}
-	for i := range n {
-		w.addrs[i], w.kinds[i] = a.Awaited(i)
 	}
 	w.waiters = make([]int32, 0, len(p.rawGs))
 	var of [sides][]int32
@@ -85,10 +80,11 @@ func opOf(kind wait.Kind, o int32) wait.Op {
 	return wait.Lock
 }
 
-// input is the graph for the graph room. It is not safe for concurrent use.
+// input is the graph for the graph room. Its Waits is not safe for concurrent
+// use.
 func (w *waitGraph) input(goroutines int) graph.Input {
 	return graph.Input{
-		Goroutines: goroutines, Objects: sides * len(w.addrs),
+		Goroutines: goroutines, Objects: len(w.start) - 1,
 		Stuck:   func(g int32) bool { return w.stuck[g] },
 		Kind:    w.kind,
 		Waiters: w.waitersOf,
@@ -98,12 +94,15 @@ func (w *waitGraph) input(goroutines int) graph.Input {
 			return w.waits
 		},
 		Roles: w.rolesOf,
+		Enders: func(o int32, visit func(g int32, c wake.Certainty)) {
+			w.analyzer.EachActor(int(o/sides), opOf(w.kind(o), o), visit)
+		},
 	}
 }
 
 // rolesOf are those who can end a wait on an object.
 func (w *waitGraph) rolesOf(o int32) []graph.Role {
-	list := w.analyzer.Candidates(int(o/sides), opOf(w.kinds[o/sides], o))
+	list := w.analyzer.Candidates(int(o/sides), opOf(w.kind(o), o))
 	if len(list) == 0 {
 		return nil
 	}
@@ -118,7 +117,13 @@ func (w *waitGraph) rolesOf(o int32) []graph.Role {
 func (w *waitGraph) waitersOf(o int32) []int32 { return w.waiters[w.start[o]:w.start[o+1]] }
 
 // kind is the kind of an object.
-func (w *waitGraph) kind(o int32) wait.Kind { return w.kinds[o/sides] }
+func (w *waitGraph) kind(o int32) wait.Kind {
+	_, kind := w.analyzer.Awaited(int(o / sides))
+	return kind
+}
 
 // addr is the address of an object.
-func (w *waitGraph) addr(o int32) mem.Addr { return w.addrs[o/sides] }
+func (w *waitGraph) addr(o int32) mem.Addr {
+	addr, _ := w.analyzer.Awaited(int(o / sides))
+	return addr
+}

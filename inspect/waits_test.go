@@ -87,17 +87,16 @@ func TestGoroutinesWaitOnWhatTheTargetSays(t *testing.T) {
 	})
 }
 
-// A select shows all its cases, the nil one included, in both directions.
+// A select shows all its cases in the order of the source, the nil ones included.
 func TestSelectShowsAllCases(t *testing.T) {
 	take(t, "waits", func(t *testing.T, c *target.Capture, p *inspect.Process) {
 		addr := func(key string) string { return fmt.Sprintf("%#x", c.Vars.Addr(t, key)) }
 		for key, want := range map[string][]string{
-			"selectmany": {"send " + addr("selectmany.s1"), "send " + addr("selectmany.s2"),
-				"recv " + addr("selectmany.r1"), "recv " + addr("selectmany.r2"), "recv nil", "recv " + addr("selectmany.r3")},
-			"selecttwo":    {"send " + addr("selecttwo.s"), "recv " + addr("selecttwo.r")},
-			"selectsame":   {"send " + addr("selectsame"), "recv " + addr("selectsame")},
-			"selectallnil": {"wait nil"},
-			"selectnone":   {"wait nil"},
+			"selectmany": {"recv " + addr("selectmany.r1"), "recv " + addr("selectmany.r2"), "send " + addr("selectmany.s1"),
+				"recv nil", "recv " + addr("selectmany.r3"), "send " + addr("selectmany.s2")},
+			"selecttwo":  {"recv " + addr("selecttwo.r"), "send " + addr("selecttwo.s")},
+			"selectsame": {"recv " + addr("selectsame"), "send " + addr("selectsame")},
+			"selectnone": {"wait nil"},
 		} {
 			var got []string
 			for _, on := range goroutine(t, p, c.Vars.Int(t, key+".goid")).WaitsOn() {
@@ -350,6 +349,13 @@ func TestRunQueueOrder(t *testing.T) {
 			on := g.WaitsOn()
 			if g.Status() != rt.Runnable || len(on) != 1 || on[0].Queue == "" || !strings.HasSuffix(on[0].Queue, "runnext") && *on[0].Position != j {
 				t.Errorf("goroutine %d: %s %s", id, g.Status(), toJSON(t, on))
+			}
+			runs := fmt.Sprintf("P %d runs goroutine %d", q.Ps[i].ID, c.Vars.Int(t, "main.goid"))
+			if !strings.HasPrefix(on[0].Note, runs) {
+				t.Errorf("goroutine %d: %q, want what keeps it: %q", id, on[0].Note, runs)
+			}
+			if on[0].ReadyNS != nil && *on[0].ReadyNS < 0 {
+				t.Errorf("goroutine %d has been runnable for %d ns", id, *on[0].ReadyNS)
 			}
 			if a := answer(t, p, id); a.Verdict != wake.Woken {
 				t.Errorf("goroutine %d: %s", id, toJSON(t, a))

@@ -1,12 +1,14 @@
 package inspect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
 	"rtdbg/inspect/code"
 	"rtdbg/inspect/heap"
 	"rtdbg/inspect/mem"
+	"rtdbg/inspect/rt"
 	"rtdbg/inspect/stack"
 	"rtdbg/inspect/wake"
 )
@@ -97,7 +99,7 @@ func (roots) Workers() int { return stackWorkers() }
 func (r roots) Each(ctx context.Context, visit func(worker int, s *wake.Stack)) error {
 	stacks := make([]wake.Stack, stackWorkers())
 	return r.p.eachStack(ctx, func(w int, s *liveStack) {
-		stacks[w] = wake.Stack{Index: s.Index, Trace: &s.Trace, Live: s.Live, Err: s.Err}
+		stacks[w] = wake.Stack{Index: s.Index, Trace: &s.Trace, Live: s.Live, Deferring: s.Deferring, Err: s.Err}
 		visit(w, &stacks[w])
 	})
 }
@@ -139,24 +141,26 @@ func (r roots) Foreign() bool {
 // starts lists the functions that timers will start.
 func (p *Process) starts() ([]wake.Start, error) {
 	ps, err := p.RT.AllPs()
-	timers, terr := p.RT.Timers(ps)
 	calls := make(map[mem.Addr]bool) // by function value: time.goFunc or not
 	var list []wake.Start
-	for i := range timers {
-		t := &timers[i]
+	terr := p.RT.EachTimer(ps, func(t *rt.TimerEntry) {
 		is, known := calls[t.F]
 		if !known {
 			is = p.funcValueName(t.F) == "time.goFunc"
 			calls[t.F] = is
 		}
 		if !is || t.When == 0 {
-			continue
+			return
 		}
 		s := wake.Start{Timer: t.Addr, WhenNS: t.When, Fn: mem.Addr(t.Arg.Data), Func: p.funcValueName(mem.Addr(t.Arg.Data))}
-		if s.Entry, err = p.RT.FuncPC(s.Fn); err == nil {
-			list = append(list, s)
+		entry, ferr := p.RT.FuncPC(s.Fn)
+		if ferr != nil {
+			err = cmp.Or(err, ferr)
+			return
 		}
-	}
+		s.Entry = entry
+		list = append(list, s)
+	})
 	return list, errors.Join(err, terr)
 }
 

@@ -56,8 +56,9 @@ type Diagnosis struct {
 	Goroutines int `json:"goroutines"`
 	Stuck      int `json:"stuck"`
 	Threads    int `json:"threads"`
-	// Deadlocks are the sets of goroutines that wait only for each other,
-	// at most MaxStories of them; MoreDeadlocks counts the rest.
+	// Deadlocks are the sets of goroutines that wait only for each other, of
+	// those that are alike the first, at most MaxStories of them;
+	// MoreDeadlocks counts the rest.
 	Deadlocks     []Deadlock `json:"deadlocks"`
 	MoreDeadlocks int        `json:"more_deadlocks,omitempty"`
 	// Roots are the goroutines for which others wait, those with the most

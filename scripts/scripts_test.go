@@ -1,6 +1,7 @@
 package scripts_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -277,11 +278,17 @@ func (g golden) mask(s, format string, roles map[string]string) string {
 	s = waited.ReplaceAllString(s, "]")
 	s = waitedNS.ReplaceAllStringFunc(s, func(m string) string { return m[:strings.Index(m, ":")] + ":null" })
 	byRole := func(m string) string {
-		return number.ReplaceAllStringFunc(m, func(id string) string {
-			if role := roles[id]; role != "" {
-				return role
-			}
-			return id
+		// Which of two goroutines has the lower id depends on the Ps that
+		// started them.
+		var names []string
+		for _, id := range number.FindAllString(m, -1) {
+			names = append(names, cmp.Or(roles[id], id))
+		}
+		slices.Sort(names)
+		return number.ReplaceAllStringFunc(m, func(string) string {
+			name := names[0]
+			names = names[1:]
+			return name
 		})
 	}
 	s = spoken.ReplaceAllStringFunc(s, byRole)

@@ -28,6 +28,9 @@ func (a *app) coreCommand() *cobra.Command {
 		return opening{
 			file: true,
 			open: func(ctx context.Context, o inspect.Options) (*inspect.Process, error) {
+				if st, err := os.Stat(args[1]); err == nil {
+					expectCore(st.Size())
+				}
 				p, err := inspect.OpenCore(ctx, exe, args[1], o)
 				if _, missing := os.Stat(args[0]); err != nil && exe != "" && errors.Is(missing, fs.ErrNotExist) {
 					return nil, fmt.Errorf("%w (if it is lost, write - for it)", err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -18,6 +19,10 @@ const (
 	// Up to this size the heap may grow to twice what is live: with the pages
 	// of the core that are mapped, a million goroutines are to take 1.2 GB.
 	roomy = 850 << 20
+	// Up to this size, and a fifth of the core's, nothing is collected. Early
+	// collections find little garbage, and look at large tables that are yet
+	// to be filled: the kernel then maps each of their pages twice.
+	untouched = 96 << 20
 )
 
 // tuneGC lets the garbage collector run as seldom as the memory allows, unless
@@ -26,8 +31,17 @@ func tuneGC() {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return
 	}
-	debug.SetGCPercent(maxGOGC)
-	tuneAfterEachGC(maxGOGC)
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(untouched)
+	tuneAfterEachGC(-1)
+}
+
+// expectCore makes room for what a core of so many bytes takes, unless the user
+// has set a limit or something has been collected already.
+func expectCore(size int64) {
+	if debug.SetMemoryLimit(-1) == untouched {
+		debug.SetMemoryLimit(untouched + size/5)
+	}
 }
 
 // tuneAfterEachGC sets GOGC anew after the next garbage collection, which is
@@ -40,6 +54,7 @@ func tuneAfterEachGC(percent int) {
 		if live[0].Value.Kind() == metrics.KindUint64 {
 			if want := gcPercent(live[0].Value.Uint64()); want*10 < percent*9 || want*9 > percent*10 {
 				debug.SetGCPercent(want)
+				debug.SetMemoryLimit(math.MaxInt64)
 				percent = want
 			}
 		}

@@ -39,6 +39,11 @@ type Regs struct {
 	// TLS is the thread pointer (FS base on amd64, TPIDR_EL0 on arm64),
 	// 0 where the source does not record it.
 	TLS uint64
+	// InSyscall says that the thread was in a system call, as far as the
+	// source records that, with the number Syscall and the first argument
+	// Arg (orig_rax and rdi on amd64).
+	InSyscall    bool
+	Syscall, Arg uint64
 	// General are all register words that the source has, in its own order,
 	// for the search for pointers that are in a register only; 0 beyond the
 	// last.

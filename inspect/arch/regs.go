@@ -13,7 +13,10 @@ const none = -1
 type regBlock struct {
 	words                  int
 	pc, sp, fp, lr, g, tls int
-	names                  regNames
+	// call is the number of the system call, all ones outside of one; arg
+	// its first argument.
+	call, arg int
+	names     regNames
 }
 
 // regNames are the registers' names in lower case, "" where there is none.
@@ -40,6 +43,9 @@ func (a *Arch) DecodeRegs(block []byte) (Regs, error) {
 	r := Regs{
 		PC: word(b.pc), SP: word(b.sp), FP: word(b.fp),
 		LR: word(b.lr), G: word(b.g), TLS: word(b.tls),
+	}
+	if call := word(b.call); b.call != none && int64(call) >= 0 {
+		r.InSyscall, r.Syscall, r.Arg = true, call, word(b.arg)
 	}
 	for i := range min(b.words, len(r.General)) {
 		r.General[i] = word(i)

@@ -21,6 +21,7 @@ func all() []*Arch {
 		regs: regBlock{
 			words: 27,
 			pc:    16, sp: 19, fp: 4, lr: none, g: 1, tls: 21,
+			call: 15, arg: 14,
 			names: regNames{pc: "rip", sp: "rsp", fp: "rbp", g: "r14", tls: "fs_base"},
 		},
 	}, {
@@ -30,6 +31,7 @@ func all() []*Arch {
 		regs: regBlock{
 			words: 34,
 			pc:    32, sp: 31, fp: 29, lr: 30, g: 28, tls: none,
+			call: none, arg: none,
 			names: regNames{pc: "pc", sp: "sp", fp: "x29", lr: "x30", g: "x28"},
 		},
 	}}

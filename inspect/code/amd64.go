@@ -343,6 +343,8 @@ func (x *x86) effectOneByte(in *inst, regs *registers, reg, rm int) {
 		in.set(int(op&7)|int(x.rex&1)<<3, imm())
 	case op == 0xc7 && toReg && !x.opSize:
 		in.set(rm, imm())
+	case op == 0xc7 && wide && x.base == stackReg:
+		in.stores[0] = store{true, int64(x.disp), imm()}
 	case (op == 0x31 || op == 0x33) && toReg && reg == rm:
 		in.set(reg, value{kind: constant})
 	case op == 0x89 && toReg:

@@ -165,15 +165,18 @@ type machine struct {
 	// function at address base, with the registers as they are in front of
 	// it. It is false for what it cannot decode.
 	decode func(code []byte, off int, base mem.Addr, regs *registers, in *inst) bool
+	// compares tells whether the instruction at the start of code compares
+	// the first result of a call with a constant, and with which.
+	compares func(code []byte) (n int64, ok bool)
 }
 
 // machineOf returns the machine of an architecture.
 func machineOf(a *arch.Arch) (*machine, bool) {
 	switch a.Name {
 	case "amd64":
-		return &machine{args: [6]int{0, 3, 1, 7, 6, 8}, context: 2, decode: decodeAMD64}, true
+		return &machine{args: [6]int{0, 3, 1, 7, 6, 8}, context: 2, decode: decodeAMD64, compares: comparesAMD64}, true
 	case "arm64":
-		return &machine{args: [6]int{0, 1, 2, 3, 4, 5}, context: 26, decode: decodeARM64}, true
+		return &machine{args: [6]int{0, 1, 2, 3, 4, 5}, context: 26, decode: decodeARM64, compares: comparesARM64}, true
 	}
 	return nil, false
 }

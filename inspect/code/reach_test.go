@@ -204,6 +204,7 @@ func TestAnyBytesAreSurvived(t *testing.T) {
 		for pc := n.Entry - 3; pc < n.End+3; pc++ {
 			p.After(pc)
 			p.Before(pc)
+			p.SelectCall(pc)
 			p.Func(pc)
 		}
 		if r := p.After(1); !r.Unread || r.Any() != 0 {

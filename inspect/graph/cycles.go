@@ -21,10 +21,18 @@ func Deadlocks(in Input) []Deadlock {
 	var sets []Deadlock
 	removed := make([]bool, n.nodes())
 	scratch := n.newSearch()
+	var found []int32 // the components, one behind the other
+	var ends []int
 	for _, least := range []uint8{grade(wake.Proven), grade(wake.Inferred), grade(wake.Possible)} {
-		var found [][]int32
-		n.components(least, removed, func(nodes []int32) { found = append(found, slices.Clone(nodes)) })
-		for _, nodes := range found {
+		found, ends = found[:0], ends[:0]
+		n.components(least, removed, func(nodes []int32) {
+			found = append(found, nodes...)
+			ends = append(ends, len(found))
+		})
+		from := 0
+		for _, to := range ends {
+			nodes := found[from:to]
+			from = to
 			set, ok := n.deadlock(nodes, scratch.shortest(nodes, least))
 			if !ok {
 				continue
@@ -51,6 +59,7 @@ func (n *network) deadlock(nodes, path []int32) (set Deadlock, ok bool) {
 	if path == nil {
 		return set, false
 	}
+	set.Goroutines, set.Cycle = n.members.take(len(nodes))[:0], n.steps.take(len(path) / 2)[:0]
 	for _, v := range nodes {
 		if !n.isObject(v) {
 			set.Goroutines = append(set.Goroutines, n.gs[v])
@@ -59,22 +68,30 @@ func (n *network) deadlock(nodes, path []int32) (set Deadlock, ok bool) {
 	slices.Sort(set.Goroutines)
 	weakest := uint8(3)
 	for i := 0; i < len(path); i += 2 {
-		s := n.step(path[i], path[i+1], path[(i+2)%len(path)])
-		weakest = min(weakest, grade(s.Certainty))
-		set.Cycle = append(set.Cycle, s)
+		from, over, next := path[i], path[i+1], path[(i+2)%len(path)]
+		sure := uint8(0)
+		for e := n.start[over]; e < n.start[over+1]; e++ {
+			if n.to[e] == next {
+				sure = max(sure, n.grade[e])
+			}
+		}
+		weakest = min(weakest, sure)
+		set.Cycle = append(set.Cycle, Step{From: n.gs[from], Next: n.gs[next], Object: n.object(over), Certainty: certainty(sure)})
 	}
 	set.Certainty = certainty(weakest)
 	return set, true
 }
 
-// step describes the way from goroutine to goroutine over an object.
-func (n *network) step(from, over, next int32) Step {
-	s := Step{From: n.gs[from], Next: n.gs[next], Object: n.object(over)}
-	for _, r := range n.in.Roles(s.Object) {
-		if !r.Peer && slices.Contains(r.Goroutines, s.Next) && grade(r.Certainty) > grade(s.Certainty) {
-			s.How, s.Certainty = r.How, r.Certainty
-		}
+// arena gives out short slices from long ones: there may be a million.
+type arena[T any] struct{ free []T }
+
+func (a *arena[T]) take(n int) []T {
+	const block = 1 << 12
+	if n > len(a.free) {
+		a.free = make([]T, max(n, block))
 	}
+	s := a.free[:n:n]
+	a.free = a.free[n:]
 	return s
 }
 
@@ -90,6 +107,7 @@ type search struct {
 	inside []bool
 	from   []int32
 	queue  []int32
+	starts []int32
 }
 
 func (n *network) newSearch() *search {
@@ -105,7 +123,7 @@ func (n *network) newSearch() *search {
 // says that nothing is there but goroutines that use their own channel.
 func (s *search) shortest(nodes []int32, least uint8) []int32 {
 	edges := 0
-	var starts []int32
+	starts := s.starts[:0]
 	for _, v := range nodes {
 		s.inside[v] = true
 		edges += int(s.n.start[v+1] - s.n.start[v])
@@ -114,6 +132,7 @@ func (s *search) shortest(nodes []int32, least uint8) []int32 {
 		}
 	}
 	slices.Sort(starts)
+	s.starts = starts
 	var best []int32
 	for i, v := range starts {
 		// A cycle of two goroutines and two objects is all but the best.

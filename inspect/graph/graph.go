@@ -5,6 +5,8 @@
 package graph
 
 import (
+	"slices"
+
 	"rtdbg/inspect/wait"
 	"rtdbg/inspect/wake"
 )
@@ -12,7 +14,8 @@ import (
 // Input is the goroutines and objects of one instant, each numbered from 0. An
 // object whose waiters are woken by different operations, such as the receivers
 // and the senders of a channel, has a number for each. What the functions
-// return belongs to them and is not changed.
+// return belongs to them and is not changed. All but Waits may be called by
+// several goroutines at a time.
 type Input struct {
 	// Goroutines and Objects are how many there are.
 	Goroutines, Objects int
@@ -25,9 +28,11 @@ type Input struct {
 	// Waits are the objects that a goroutine waits on: a select on several,
 	// and any of them ends the wait. The slice is valid until the next call.
 	Waits func(g int32) []int32
-	// Roles are those who can end a wait on an object, the likeliest first.
-	// It may cost; the others must not.
-	Roles func(o int32) []Role
+	// Roles are those who can end a wait on an object, the likeliest first,
+	// Enders calls visit for the same but for peers, in no order. They may
+	// cost; the others must not.
+	Roles  func(o int32) []Role
+	Enders func(o int32, visit func(g int32, c wake.Certainty))
 }
 
 // Role is goroutines that can end the waits on an object in the same way.
@@ -43,13 +48,24 @@ type Role struct {
 	Peer bool
 }
 
-// Step is one edge of a cycle: From waits on Object for Next to do How with it.
+// Step is one edge of a cycle: From waits on Object for Next to act on it, which
+// Input.How names.
 type Step struct {
 	From, Next int32
 	// Object is the number of the object.
 	Object    int32
-	How       string
 	Certainty wake.Certainty
+}
+
+// How is the operation by which the surest role of s.Next ends the wait.
+func (in *Input) How(s *Step) string {
+	how, best := "", uint8(0)
+	for _, r := range in.Roles(s.Object) {
+		if g := grade(r.Certainty); !r.Peer && g > best && slices.Contains(r.Goroutines, s.Next) {
+			how, best = r.How, g
+		}
+	}
+	return how
 }
 
 // Deadlock is a set of goroutines that wait only for each other.

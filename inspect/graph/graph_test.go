@@ -75,7 +75,21 @@ func read(t *testing.T, text string) *world {
 		Waits:   func(g int32) []int32 { return waits[g] },
 		Roles:   func(o int32) []Role { return roles[o] },
 	}
+	w.in.Enders = endersOfRoles(&w.in)
 	return w
+}
+
+// endersOfRoles is the Enders of an Input, by its Roles.
+func endersOfRoles(in *Input) func(o int32, visit func(g int32, c wake.Certainty)) {
+	return func(o int32, visit func(g int32, c wake.Certainty)) {
+		for _, r := range in.Roles(o) {
+			for _, g := range r.Goroutines {
+				if !r.Peer {
+					visit(g, r.Certainty)
+				}
+			}
+		}
+	}
 }
 
 // say writes a set as "cycle of members behind certainty".
@@ -171,6 +185,7 @@ func TestLargeGraphs(t *testing.T) {
 		Waits:   func(g int32) []int32 { return waits[g] },
 		Roles:   func(o int32) []Role { return []Role{{Goroutines: waits[(o+1)%n], Certainty: wake.Inferred}} },
 	}
+	in.Enders = endersOfRoles(&in)
 	sets := Deadlocks(in)
 	if len(sets) != 1 || len(sets[0].Cycle) != n {
 		t.Errorf("a ring: %d sets", len(sets))

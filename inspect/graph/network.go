@@ -1,6 +1,12 @@
 package graph
 
-import "slices"
+import (
+	"context"
+	"slices"
+
+	"rtdbg/inspect/rt"
+	"rtdbg/inspect/wake"
+)
 
 // network is the part of the graph in which cycles can be: the stuck
 // goroutines that others wait for, and the objects between them. Its nodes are
@@ -15,6 +21,9 @@ type network struct {
 	to    []int32
 	grade []uint8
 	enders
+
+	members arena[int32]
+	steps   arena[Step]
 }
 
 // enders are the stuck goroutines that can end waits of others that are stuck.
@@ -50,24 +59,34 @@ func newNetwork(in *Input) *network {
 	return n
 }
 
-// findEnders asks once for the roles of every object with a stuck waiter.
+// findEnders asks once for the roles of every object with a stuck waiter, on all
+// processors.
 func findEnders(in *Input) enders {
+	parts, _ := rt.InSections(context.Background(), in.Objects, func(from, to int) enders { return endersOf(in, int32(from), int32(to)) })
+	e := parts[0]
+	for _, p := range parts[1:] {
+		base := int32(len(e.who))
+		e.list, e.who, e.sure = append(e.list, p.list...), append(e.who, p.who...), append(e.sure, p.sure...)
+		for _, f := range p.from[1:] {
+			e.from = append(e.from, base+f)
+		}
+	}
+	return e
+}
+
+// endersOf is findEnders for the objects from number from on, up to number to.
+func endersOf(in *Input, from, to int32) enders {
 	e := enders{from: []int32{0}}
-	for o := range int32(in.Objects) {
+	for o := from; o < to; o++ {
 		if !slices.ContainsFunc(in.Waiters(o), in.Stuck) {
 			continue
 		}
 		before := len(e.who)
-		for _, r := range in.Roles(o) {
-			if r.Peer {
-				continue
+		in.Enders(o, func(g int32, c wake.Certainty) {
+			if in.Stuck(g) {
+				e.who, e.sure = append(e.who, g), append(e.sure, grade(c))
 			}
-			for _, g := range r.Goroutines {
-				if in.Stuck(g) {
-					e.who, e.sure = append(e.who, g), append(e.sure, grade(r.Certainty))
-				}
-			}
-		}
+		})
 		if len(e.who) > before {
 			e.list, e.from = append(e.list, o), append(e.from, int32(len(e.who)))
 		}

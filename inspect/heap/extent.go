@@ -13,6 +13,9 @@ type Extent struct {
 	Start, End mem.Addr
 }
 
+// Contains reports whether a lies in the range.
+func (x Extent) Contains(a mem.Addr) bool { return a >= x.Start && a < x.End }
+
 // Extents is a set of ranges in ascending order that do not overlap.
 type Extents struct {
 	list   []Extent

@@ -178,7 +178,8 @@ func Open(ctx context.Context, r *rt.Runtime) (*Heap, error) {
 	if !ok {
 		return nil, fmt.Errorf("the layouts of %s lack runtime.mSpanInUse", r.Layout.Source)
 	}
-	h := &Heap{rt: r}
+	// Room that is not used is not touched and costs nothing.
+	h := &Heap{rt: r, spans: make([]span, 0, len(addrs))}
 	var bad int
 	var firstBad error
 	for i, a := range addrs {
@@ -196,7 +197,9 @@ func Open(ctx context.Context, r *rt.Runtime) (*Heap, error) {
 			h.spans = append(h.spans, s)
 		}
 	}
-	slices.SortFunc(h.spans, func(a, b span) int { return cmp.Compare(a.Start, b.Start) })
+	if byStart := func(a, b span) int { return cmp.Compare(a.Start, b.Start) }; !slices.IsSortedFunc(h.spans, byStart) {
+		slices.SortFunc(h.spans, byStart)
+	}
 	h.index()
 	if bad > 0 {
 		return h, fmt.Errorf("%d of %d span descriptors are unreadable: %w", bad, len(addrs), firstBad)

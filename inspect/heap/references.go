@@ -17,6 +17,35 @@ type Reference struct {
 	At, Value mem.Addr
 }
 
+// References are words in order, in as many pieces as they were found in.
+type References [][]Reference
+
+// Len returns how many there are.
+func (r References) Len() int {
+	n := 0
+	for _, list := range r {
+		n += len(list)
+	}
+	return n
+}
+
+// Each calls visit for all of them.
+func (r References) Each(visit func(Reference)) {
+	for _, list := range r {
+		for _, x := range list {
+			visit(x)
+		}
+	}
+}
+
+// cut leaves the first limit of them.
+func (r References) cut(limit int) {
+	for i := range r {
+		r[i] = r[i][:min(len(r[i]), limit)]
+		limit -= len(r[i])
+	}
+}
+
 // References finds the words of the heap, and of package-level variables, that
 // point into the objects of a set: variables first, then in order of addresses.
 // Words that point into variables count as well, those that are ranges of vars.
@@ -24,35 +53,34 @@ type Reference struct {
 // references are returned; more says that there were more. The heap is read
 // once, in order of addresses, on all processors. bad counts the spans that
 // could not be read.
-func (h *Heap) References(ctx context.Context, targets, skip *Set, vars *Extents, limit int) (refs []Reference, more bool, bad int, err error) {
+func (h *Heap) References(ctx context.Context, targets, skip *Set, vars *Extents, limit int) (found References, more bool, bad int, err error) {
 	regions := h.regions()
-	found := make([][]Reference, len(regions))
+	found = make(References, len(regions))
 	var next, unread, total atomic.Int64
 	var wg sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
+			s := search{h: h, ctx: ctx, targets: targets, skip: skip, vars: vars}
 			for ctx.Err() == nil {
 				i := int(next.Add(1)) - 1
 				if i >= len(regions) || total.Load() > int64(limit) {
 					return
 				}
-				s := search{h: h, ctx: ctx, targets: targets, skip: skip, vars: vars}
+				s.refs = s.refs[:0]
 				if s.region(regions[i]) != nil {
 					unread.Add(1)
 				}
-				found[i] = s.refs
+				found[i] = slices.Clone(s.refs)
 				total.Add(int64(len(s.refs)))
 			}
 		})
 	}
 	wg.Wait()
-	for _, list := range found {
-		refs = append(refs, list...)
+	if found.Len() > limit {
+		found.cut(limit)
+		more = true
 	}
-	if len(refs) > limit {
-		refs, more = refs[:limit], true
-	}
-	return refs, more, int(unread.Load()), ctx.Err()
+	return found, more, int(unread.Load()), ctx.Err()
 }
 
 // region is a piece of memory that is searched at once: spans from first up to
@@ -85,7 +113,8 @@ func (h *Heap) regions() []region {
 	return list
 }
 
-// search is the state of one worker of References in one region.
+// search is the state of one worker of References; refs are those of the region
+// in hand.
 type search struct {
 	h             *Heap
 	ctx           context.Context

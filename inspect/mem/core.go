@@ -237,10 +237,8 @@ func (c *Core) ownPieces() []piece {
 
 // Close unmaps the core and the files it opened itself. Views die with it.
 func (c *Core) Close() error {
-	if c.resident != nil {
-		c.resident.close()
-		c.resident = nil
-	}
+	c.resident.close()
+	c.resident = nil
 	for _, f := range c.images {
 		f.Close()
 	}
@@ -249,11 +247,30 @@ func (c *Core) Close() error {
 }
 
 // ReadAt implements Reader.
-func (c *Core) ReadAt(b []byte, a Addr) error { return c.all.readAt(b, a) }
+func (c *Core) ReadAt(b []byte, a Addr) error {
+	c.touch(a, len(b))
+	return c.all.readAt(b, a)
+}
 
 // View implements Viewer. It copies only where the bytes are not contiguous
 // in one file.
-func (c *Core) View(a Addr, n int) ([]byte, error) { return c.all.view(a, n) }
+func (c *Core) View(a Addr, n int) ([]byte, error) {
+	c.touch(a, n)
+	return c.all.view(a, n)
+}
+
+// touch notes that n bytes at a are about to be read, as far as they are in one
+// piece in the core file.
+func (c *Core) touch(a Addr, n int) {
+	i, ok := c.all.find(a)
+	if !ok || n < 0 {
+		return
+	}
+	if s := &c.all.list[i]; s.src == &c.mapped.Bytes[0] {
+		off := uint64(a - s.start)
+		c.resident.touch(s.off+off, min(uint64(n), uint64(len(s.data))-off))
+	}
+}
 
 // Ranges implements Memory: what the target had mapped, whether or not the
 // core holds the bytes. The slice belongs to the Core.

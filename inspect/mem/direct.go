@@ -16,13 +16,14 @@ func DirectOf(m Reader) Direct {
 }
 
 // Direct implements Direct.
-func (c *Core) Direct(a Addr) []byte { return c.all.direct(a) }
-
-// direct returns the bytes of the span that holds a, from a on.
-func (s *spans) direct(a Addr) []byte {
-	i, ok := s.find(a)
-	if !ok || s.list[i].data == nil {
+func (c *Core) Direct(a Addr) []byte {
+	i, ok := c.all.find(a)
+	if !ok || c.all.list[i].data == nil {
 		return nil
 	}
-	return s.list[i].data[a-s.list[i].start:]
+	s := &c.all.list[i]
+	if s.src == &c.mapped.Bytes[0] {
+		c.resident.touch(s.off+uint64(a-s.start), 1)
+	}
+	return s.data[a-s.start:]
 }

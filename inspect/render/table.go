@@ -1,6 +1,8 @@
 package render
 
 import (
+	"bytes"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -58,36 +60,54 @@ type tablePrinter struct {
 	cols  []Column
 	width []int
 	rows  [][]string
-	line  strings.Builder
+	line  []byte
 }
 
 // add holds a row back and lets its cells widen their columns. Cells beyond
 // the columns are dropped, missing ones are empty.
 func (p *tablePrinter) add(row []string) {
-	cells := make([]string, len(p.cols))
-	for i := range cells {
-		if i < len(row) {
-			cells[i] = oneLine(row[i])
+	row = row[:min(len(row), len(p.cols))]
+	if missing := len(p.cols) - len(row); missing > 0 {
+		row = slices.Concat(row, make([]string, missing))
+	}
+	for i, s := range row {
+		if cell := oneLine(s); cell != s {
+			row = slices.Clone(row) // it is the caller's
+			row[i] = cell
 		}
-		if n := utf8.RuneCountInString(cells[i]); n <= maxColumn {
+		if n := width(row[i]); n <= maxColumn {
 			p.width[i] = max(p.width[i], n)
 		}
 	}
-	p.rows = append(p.rows, cells)
+	p.rows = append(p.rows, row)
 }
 
 // oneLine makes s fit into a cell.
 func oneLine(s string) string {
-	if strings.Contains(s, "\t") {
-		s = strings.ReplaceAll(s, "\t", " ")
+	if plain(s) && strings.IndexByte(s, '\t') < 0 {
+		return s
 	}
-	return Clean(s)
+	return Clean(strings.ReplaceAll(s, "\t", " "))
+}
+
+// width is how many columns s takes.
+func width(s string) int {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return utf8.RuneCountInString(s)
+		}
+	}
+	return len(s)
 }
 
 // flush writes the rows held.
 func (p *tablePrinter) flush() error {
 	for _, row := range p.rows {
-		if err := p.t.line(p.align(row)); err != nil {
+		p.align(row)
+		if p.t.o.Width > 0 {
+			p.line = append(p.line[:0], cut(string(p.line), p.t.o.Width)...)
+		}
+		if _, err := p.t.w.Write(append(p.line, '\n')); err != nil {
 			return err
 		}
 	}
@@ -95,36 +115,38 @@ func (p *tablePrinter) flush() error {
 	return nil
 }
 
-// align joins the cells of a row. A cell too long for its column borrows the
-// space of the cells after it.
-func (p *tablePrinter) align(row []string) string {
-	p.line.Reset()
+// align joins the cells of a row, which are clean, in p.line. A cell too long
+// for its column borrows the space of the cells after it.
+func (p *tablePrinter) align(row []string) {
+	b := p.line[:0]
 	at, want := 0, 0
 	for i, cell := range row {
-		n := utf8.RuneCountInString(cell)
+		n := width(cell)
 		if i > 0 {
-			p.line.WriteString(gap)
+			b = append(b, gap...)
 			at += len(gap)
 			want += len(gap)
 		}
 		pad := max(0, want+p.width[i]-at-n)
 		want += p.width[i]
 		if p.cols[i].Right {
-			p.spaces(pad)
+			b = spaces(b, pad)
 		}
-		p.line.WriteString(cell)
+		b = append(b, cell...)
 		if !p.cols[i].Right {
-			p.spaces(pad)
+			b = spaces(b, pad)
 		}
 		at += n + pad
 	}
-	return cut(strings.TrimRight(p.line.String(), " "), p.t.o.Width)
+	p.line = bytes.TrimRight(b, " ")
 }
 
-func (p *tablePrinter) spaces(n int) {
+// spaces appends n spaces.
+func spaces(b []byte, n int) []byte {
 	for range n {
-		p.line.WriteByte(' ')
+		b = append(b, ' ')
 	}
+	return b
 }
 
 // cut shortens s to width columns; the ellipsis says that it did.

@@ -15,7 +15,7 @@ import (
 func (r *Runtime) ReadG(a mem.Addr) (G, error) {
 	g := G{GRare: r.noRare}
 	var rare GRare
-	if err := r.readG(a, &g, &rare, nil); err != nil {
+	if err := r.readG(a, &g, &rare, gSource{}); err != nil {
 		return g, err
 	}
 	if rare != (GRare{}) {
@@ -24,10 +24,16 @@ func (r *Runtime) ReadG(a mem.Addr) (G, error) {
 	return g, nil
 }
 
-// readG reads the descriptor at a into g, but for g.GRare, and into rare. ahead
-// is for one of many, in order of addresses; it may be nil.
-func (r *Runtime) readG(a mem.Addr, g *G, rare *GRare, ahead *mem.Ahead) error {
-	b, err := r.gBytes(a, ahead)
+// gSource is what one who reads many descriptors, in order of addresses, keeps
+// from one to the next.
+type gSource struct {
+	ahead *mem.Ahead // nil where the memory is not read ahead
+	buf   []byte
+}
+
+// readG reads the descriptor at a into g, but for g.GRare, and into rare.
+func (r *Runtime) readG(a mem.Addr, g *G, rare *GRare, from gSource) error {
+	b, err := r.gBytes(a, from)
 	if err != nil {
 		return fmt.Errorf("%s at %v: %w", r.plans.g.Name(), a, err)
 	}
@@ -39,11 +45,11 @@ func (r *Runtime) readG(a mem.Addr, g *G, rare *GRare, ahead *mem.Ahead) error {
 }
 
 // gBytes returns the bytes of the descriptor at a as far as they are needed.
-func (r *Runtime) gBytes(a mem.Addr, ahead *mem.Ahead) ([]byte, error) {
+func (r *Runtime) gBytes(a mem.Addr, from gSource) ([]byte, error) {
 	if a == 0 {
 		return nil, &mem.Fault{Addr: a, Len: r.gSize, Err: mem.ErrUnmapped}
 	}
-	if b := ahead.Bytes(a, r.gSize); len(b) >= r.gSize {
+	if b := from.ahead.Bytes(a, r.gSize); len(b) >= r.gSize {
 		return b, nil
 	}
 	if r.direct != nil {
@@ -51,7 +57,10 @@ func (r *Runtime) gBytes(a mem.Addr, ahead *mem.Ahead) ([]byte, error) {
 			return b, nil
 		}
 	}
-	b := make([]byte, r.gSize)
+	b := from.buf
+	if b == nil {
+		b = make([]byte, r.gSize)
+	}
 	return b, r.Mem.ReadAt(b, a)
 }
 
@@ -106,12 +115,12 @@ func (r *Runtime) readAll(ctx context.Context, all pointers, gs []G) ([]unread, 
 	phase := progress.Begin(ctx, "goroutines", len(gs))
 	defer phase.End()
 	err := InBatches(ctx, len(gs), batch, func(_ int, next func() (from, to int)) {
-		shared, ahead := rares{none: r.noRare}, mem.NewAhead(r.Mem)
+		shared, source := rares{none: r.noRare}, gSource{mem.NewAhead(r.Mem), make([]byte, r.gSize)}
 		for from, to := next(); from < to; from, to = next() {
 			for i := from; i < to; i++ {
 				n := Nth(order, i)
 				var rare GRare
-				if err := r.readG(all.at(n), &gs[n], &rare, ahead); err != nil {
+				if err := r.readG(all.at(n), &gs[n], &rare, source); err != nil {
 					mu.Lock()
 					bad = append(bad, unread{n, err})
 					mu.Unlock()

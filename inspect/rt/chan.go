@@ -181,22 +181,29 @@ func (r *Runtime) ChanType(c *Hchan) string {
 	return "chan " + name
 }
 
-// SudogQueue follows a wait queue from its first sudog through next, the
-// first to be served first. Each entry's prev must lead back, so that a loop
-// ends the walk; what was read before an error is returned with it.
+// SudogQueue returns the entries of a wait queue, as EachSudog visits them.
 func (r *Runtime) SudogQueue(first mem.Addr) ([]Sudog, error) {
 	var list []Sudog
+	err := r.EachSudog(first, func(s *Sudog) { list = append(list, *s) })
+	return list, err
+}
+
+// EachSudog follows a wait queue from its first sudog through next, the first
+// to be served first. Each entry's prev must lead back, so that a loop ends the
+// walk; what was read before an error has been visited. The argument of visit is
+// reused.
+func (r *Runtime) EachSudog(first mem.Addr, visit func(s *Sudog)) error {
+	var s Sudog
 	prev := mem.Addr(0)
 	for a := first; a != 0; {
-		s, err := r.ReadSudog(a)
-		if err != nil {
-			return list, err
+		if err := r.LoadSudog(a, &s); err != nil {
+			return err
 		}
 		if s.Prev != prev {
-			return list, fmt.Errorf("wait queue: sudog %v follows %v but its prev is %v", a, prev, s.Prev)
+			return fmt.Errorf("wait queue: sudog %v follows %v but its prev is %v", a, prev, s.Prev)
 		}
-		list = append(list, s)
+		visit(&s)
 		prev, a = a, s.Next
 	}
-	return list, nil
+	return nil
 }

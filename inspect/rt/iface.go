@@ -41,6 +41,19 @@ func (r *Runtime) ItabTypeName(a mem.Addr) (string, error) {
 	return r.TypeName(t)
 }
 
+// ItabInterfaceName returns the name of the interface type of the itab at a,
+// such as "context.Context".
+func (r *Runtime) ItabInterfaceName(a mem.Addr) (string, error) {
+	if _, err := r.ItabType(a); err != nil {
+		return "", err
+	}
+	inter, err := r.ReadWord(a)
+	if err != nil {
+		return "", err
+	}
+	return r.TypeName(mem.Addr(inter))
+}
+
 // InModules reports whether a lies in a module outside its code: in read-only
 // data, where itabs and types are, or among the variables.
 func (r *Runtime) InModules(a mem.Addr) bool {

@@ -63,11 +63,11 @@ type P struct {
 	// Go 1.23) that at which it last stopped for the world to stop.
 	SchedWhen   int64 `rt:"sysmontick.schedwhen"`
 	SyscallWhen int64 `rt:"sysmontick.syscallwhen"`
-	// SysmonSchedTick is the SchedTick that SchedWhen is of.
+	// SysmonTick is the SyscallTick of the system call that SyscallWhen is of,
+	// SysmonSchedTick the SchedTick of what SchedWhen is of.
+	SysmonTick      uint32 `rt:"sysmontick.syscalltick"`
 	SysmonSchedTick uint32 `rt:"sysmontick.schedtick"`
-	// SysmonTick is the SyscallTick of the system call that SyscallWhen is of.
-	SysmonTick uint32 `rt:"sysmontick.syscalltick"`
-	GCStopTime int64  `rt:"gcStopTime,optional"`
+	GCStopTime      int64  `rt:"gcStopTime,optional"`
 
 	// RunQHead and RunQTail index RunQ modulo its length; the local run
 	// queue is RunQ[head:tail].
@@ -105,6 +105,14 @@ func (p *P) NextTimer() int64 {
 	}
 	return p.TimerWhen
 }
+
+// freezeStopWait is what sched.stopwait is set to when a program crashes
+// (runtime.freezeStopWait, proc.go); Ps that stop are subtracted.
+const freezeStopWait = 1<<31 - 1
+
+// Frozen reports whether the world was stopped for the program to crash
+// (runtime.freezetheworld): until then it ran.
+func (s *Sched) Frozen() bool { return s.StopWait > freezeStopWait/2 }
 
 // Sched is the global scheduler state (runtime.schedt, runtime2.go).
 type Sched struct {

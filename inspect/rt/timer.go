@@ -2,7 +2,6 @@ package rt
 
 import (
 	"fmt"
-	"slices"
 
 	"rtdbg/inspect/layout"
 	"rtdbg/inspect/mem"
@@ -58,21 +57,28 @@ const maxTimers = 1 << 27
 // Timers reads the timer heaps of all Ps.
 func (r *Runtime) Timers(ps []P) ([]TimerEntry, error) {
 	var list []TimerEntry
+	err := r.EachTimer(ps, func(e *TimerEntry) { list = append(list, *e) })
+	return list, err
+}
+
+// EachTimer calls visit for the timers in the heaps of all Ps, with an argument
+// that is reused.
+func (r *Runtime) EachTimer(ps []P, visit func(e *TimerEntry)) error {
+	var e TimerEntry
 	for i := range ps {
 		addrs, err := r.timerAddrs(&ps[i])
 		if err != nil {
-			return list, err
+			return err
 		}
-		list = slices.Grow(list, len(addrs))
 		for _, a := range addrs {
-			t, err := r.ReadTimer(a)
-			if err != nil {
-				return list, fmt.Errorf("p %d: timer heap: %w", ps[i].ID, err)
+			e = TimerEntry{P: ps[i].ID}
+			if e.Timer, err = r.ReadTimer(a); err != nil {
+				return fmt.Errorf("p %d: timer heap: %w", ps[i].ID, err)
 			}
-			list = append(list, TimerEntry{Timer: t, P: ps[i].ID})
+			visit(&e)
 		}
 	}
-	return list, nil
+	return nil
 }
 
 // timerAddrs returns the addresses of the timers in the heap of p, in the

@@ -30,15 +30,34 @@ const (
 )
 
 // Value prints the value of the type with the descriptor at typ that lies at a,
-// as %+v would but bounded: pointers as addresses, structures to a small depth.
-// What is unreadable is written as such.
+// as %+v would but bounded: structures to a small depth, pointers as addresses.
+// What the value itself points to, or a pointer in an interface, is shown
+// behind the address. What is unreadable is written as such.
 func (r *Runtime) Value(typ, a mem.Addr) string {
 	if a == 0 {
 		return "?"
 	}
 	var b strings.Builder
 	r.value(&b, typ, a, 0)
+	r.pointed(&b, typ, a)
 	return b.String()
+}
+
+// pointed appends what the pointer of type typ at a points to, one level of it;
+// nothing for another type or nil.
+func (r *Runtime) pointed(b *strings.Builder, typ, a mem.Addr) {
+	t, err := r.ReadType(typ)
+	if err != nil || reflect.Kind(t.Kind) != reflect.Pointer {
+		return
+	}
+	elem, err := r.ReadWord(typ + elemTypeOffset)
+	if err != nil {
+		return
+	}
+	if w, err := r.ReadWord(a); err == nil && w != 0 {
+		b.WriteString(" → ")
+		r.value(b, mem.Addr(elem), mem.Addr(w), maxValueDepth-1)
+	}
 }
 
 func (r *Runtime) value(b *strings.Builder, typ, a mem.Addr, depth int) {
@@ -225,7 +244,11 @@ func (r *Runtime) interfaceValue(b *strings.Builder, t *Type, a mem.Addr, depth 
 	case depth >= maxValueDepth:
 		b.WriteString("…")
 	case pointerShaped(&dyn):
-		r.value(b, typ, a+mem.Addr(r.Arch.PtrSize), depth+1)
+		data := a + mem.Addr(r.Arch.PtrSize)
+		r.value(b, typ, data, depth+1)
+		if depth == 0 {
+			r.pointed(b, typ, data)
+		}
 	default:
 		r.value(b, typ, mem.Addr(w[1]), depth+1)
 	}

@@ -73,8 +73,8 @@ func (u *Unwinder) Deferred(t Trace, records []DeferRecord, p *code.Program, vis
 			}
 			records = records[1:]
 		}
-		if f.Func.FuncData(pcln.FuncDataOpenCodedDeferInfo) == 0 || !f.deltaOK || f.delta <= 0 {
-			continue // no open-coded calls, or not yet a frame to keep them in
+		if !f.keepsDefers() {
+			continue
 		}
 		slots, err := u.openCoded(f.PCInfo, u.varp(sp, t.SP+mem.Addr(f.FP)))
 		fail(err)
@@ -89,6 +89,12 @@ func (u *Unwinder) Deferred(t Trace, records []DeferRecord, p *code.Program, vis
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// keepsDefers reports whether the frame itself keeps deferred calls: its
+// function has open-coded ones, and the frame to keep them in is there already.
+func (f *Phys) keepsDefers() bool {
+	return f.Func.FuncData(pcln.FuncDataOpenCodedDeferInfo) != 0 && f.deltaOK && f.delta > 0
 }
 
 // deferredFunc completes d from its Fn and visits it.

@@ -24,16 +24,25 @@ func (u *Unwinder) Live(t Trace, hi mem.Addr, roots []mem.Addr) ([]Pointer, erro
 		}
 	}
 	u.live = u.live[:0]
+	u.deferring = true
 	err := u.Pointers(t, hi, roots, func(p Pointer) { u.live = append(u.live, p) })
 	return u.live, err
 }
+
+// Deferring reports whether a frame of the stack that Live was called for last
+// may itself keep a deferred call that is pending. It is false only where none
+// does; the calls in the goroutine's list are others (see DeferRecord).
+func (u *Unwinder) Deferring() bool { return u.deferring }
 
 // slots are the words of a shape that the garbage collector looks at. Offsets
 // are in bytes from the innermost SP.
 type slots struct {
 	words   []slot
 	objects []slotObject // in order of at
-	// size is how much of the stack they span.
+	// bits are where the frames that keep deferred calls note which of them
+	// are pending: a byte each.
+	bits []uint32
+	// size is how much of the stack all these span.
 	size int
 	// unknown says that they are not the same for all stacks of the shape, or
 	// too many to keep.
@@ -75,6 +84,10 @@ func (u *Unwinder) liveSlots(p *slots, b []byte, sp, hi mem.Addr, roots []mem.Ad
 		if w >= sp && w < hi {
 			u.scan.enqueue(w, s.kind == Conservative)
 		}
+	}
+	u.deferring = false
+	for _, at := range p.bits {
+		u.deferring = u.deferring || b[at] != 0
 	}
 	if len(p.objects) > 0 && len(u.scan.precise)+len(u.scan.guesses) > 0 {
 		live = u.liveObjects(p, b, sp, hi, live)
@@ -157,6 +170,9 @@ func (u *Unwinder) newSlots(st *Stack) *slots {
 			return &slots{unknown: true}
 		}
 	}
+	if !u.listDeferBits(st, &p) {
+		return &slots{unknown: true}
+	}
 	sortObjects(s.objects)
 	for _, o := range s.objects {
 		list := slotObject{at: uint32(o.at - origin), size: uint32(o.size), frame: int32(o.frame), guess: o.ptrs == nil}
@@ -170,6 +186,27 @@ func (u *Unwinder) newSlots(st *Stack) *slots {
 		p.objects = append(p.objects, list)
 	}
 	return &p
+}
+
+// listDeferBits lists where the frames of a shape note their pending deferred
+// calls; it reports whether the tables tell.
+func (u *Unwinder) listDeferBits(st *Stack, p *slots) bool {
+	for i := range st.Frames {
+		f := &st.Frames[i]
+		if !f.keepsDefers() {
+			continue
+		}
+		od, ok, err := f.Func.OpenDefers()
+		if err != nil {
+			return false
+		}
+		at := u.varp(origin+mem.Addr(f.SP), origin+mem.Addr(f.FP)) - mem.Addr(od.Bits) - origin
+		if ok {
+			p.bits = append(p.bits, uint32(at))
+			p.size = max(p.size, int(at)+1)
+		}
+	}
+	return true
 }
 
 // add puts the word at address a down.

@@ -68,6 +68,8 @@ type Unwinder struct {
 	scan   scan
 	live   []Pointer // of Live
 	done   []bool    // of liveObjects
+	// deferring is the answer of Deferring.
+	deferring bool
 
 	frames            []Phys // of the stack in progress
 	maxFrames, outers int

@@ -91,7 +91,7 @@ func (in *Interp) contextPhrase(c *wait.Context) string {
 		}
 	}
 	if c.Children > 0 {
-		s += fmt.Sprintf(", %d children", c.Children)
+		s += fmt.Sprintf(", cancels %s made from it", count(c.Children, "context"))
 	}
 	return s
 }

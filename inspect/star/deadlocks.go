@@ -29,6 +29,7 @@ func deadlockClass() *class[*inspect.Deadlock] {
 			{"count", "number of members", plain, func(_ *Interp, d D) (starlark.Value, error) { return ok(integer(d.Count)) }},
 			{"cycle", "a shortest cycle: each WaitStep", plain, func(in *Interp, d D) (starlark.Value, error) { return ok(in.classes.waitStep.list(in, d.Cycle)) }},
 			{"certainty", "that of the weakest step: proven, inferred or possible", plain, func(_ *Interp, d D) (starlark.Value, error) { return ok(text(d.Certainty)) }},
+			{"alike", "number of later sets with the same stacks", plain, func(_ *Interp, d D) (starlark.Value, error) { return ok(integer(d.Alike)) }},
 			{"behind", "number of goroutines that are stuck behind the members", plain, func(_ *Interp, d D) (starlark.Value, error) { return ok(integer(d.Behind)) }},
 		},
 	}).finish()
@@ -148,6 +149,9 @@ func (in *Interp) deadlockLines(d *inspect.Deadlock) []string {
 	if d.Count > len(d.Cycle) {
 		lines = append(lines, "    ids "+joinIDs(d.Goids, 20, d.Count))
 	}
+	if d.Alike > 0 {
+		lines = append(lines, "    "+more(d.Alike, "deadlock")+" like this, with the same stacks")
+	}
 	return lines
 }
 
@@ -205,18 +209,26 @@ func (l *deadlockList) report() render.Report {
 			yield("no goroutines wait only for each other", nil)
 			return
 		}
-		for i := range l.v[:min(len(l.v), shownRows)] {
-			if i > 0 && !yield("", nil) {
+		shown, left := 0, 0
+		for i := range l.v {
+			switch d := &l.v[i]; {
+			case d.LikeEarlier:
+				continue
+			case shown == shownRows:
+				left++
+				continue
+			case shown > 0 && !yield("", nil):
 				return
 			}
+			shown++
 			for _, line := range l.in.deadlockLines(&l.v[i]) {
 				if !yield(line, nil) {
 					return
 				}
 			}
 		}
-		if more := len(l.v) - shownRows; more > 0 {
-			yield(fmt.Sprintf("… and %d more: -o json lists them all", more), nil)
+		if left > 0 {
+			yield(fmt.Sprintf("… and %d more kinds: -o json lists all %d deadlocks", left, len(l.v)), nil)
 		}
 	}
 	return render.Report{Sections: []render.Section{render.Lines(lines)}, Records: func(yield func(any, error) bool) {

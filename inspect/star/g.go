@@ -294,7 +294,11 @@ func (in *Interp) waitSentence(on []wait.On) string {
 			parts = append(parts, fmt.Sprintf("and %d more", len(on)-maxCases))
 			break
 		}
-		parts = append(parts, strings.TrimPrefix(in.onPhrase(&on[i]), "waits "))
+		part := strings.TrimPrefix(in.onPhrase(&on[i]), "waits ")
+		if on[i].Line != nil {
+			part += fmt.Sprintf(" in line %d", *on[i].Line)
+		}
+		parts = append(parts, part)
 	}
 	return "waits in a select " + strings.Join(parts, ", ")
 }

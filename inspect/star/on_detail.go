@@ -11,6 +11,9 @@ import (
 // the ends of a connection, what a channel belongs to; "" for nothing.
 func (in *Interp) onDetail(w *wait.On) string {
 	var parts []string
+	if w.Value != "" {
+		parts = append(parts, "value "+w.Value)
+	}
 	if w.Syscall != nil {
 		parts = append(parts, syscallPhrase(w)...)
 	}
@@ -41,6 +44,9 @@ func syscallPhrase(w *wait.On) []string {
 	switch s := w.Syscall; {
 	case s.C != "":
 		parts = append(parts, "C function "+s.C)
+		if s.Number != nil {
+			parts = append(parts, "in "+orWord(s.Name, fmt.Sprintf("system call %d", *s.Number)))
+		}
 	case s.Name != "" && w.FD != nil:
 		parts = append(parts, fmt.Sprintf("%s of file descriptor %d", s.Name, *w.FD))
 	case s.Name != "":
@@ -48,8 +54,14 @@ func syscallPhrase(w *wait.On) []string {
 	case s.Number != nil:
 		parts = append(parts, fmt.Sprintf("system call %d", *s.Number))
 	}
-	if w.Syscall.P != nil {
+	if f := w.Syscall.KernelFunction; f != "" {
+		parts = append(parts, "waits in the kernel in "+f)
+	}
+	switch {
+	case w.Syscall.P != nil:
 		parts = append(parts, fmt.Sprintf("still holds P %d", *w.Syscall.P))
+	case w.Syscall.Lost:
+		parts = append(parts, "holds no P")
 	}
 	return parts
 }

@@ -82,8 +82,14 @@ func appendOn(b []byte, w *wait.On) []byte {
 	if w.Case != nil {
 		b = strconv.AppendInt(append(b, `,"case":`...), int64(*w.Case), 10)
 	}
+	if w.Line != nil {
+		b = strconv.AppendInt(append(b, `,"case_line":`...), int64(*w.Line), 10)
+	}
 	if w.Nil {
 		b = append(b, `,"nil":true`...)
+	}
+	if w.Value != "" {
+		b = render.AppendString(append(b, `,"value":`...), w.Value)
 	}
 	if w.WhenNS != nil {
 		b = appendInt(append(b, `,"when_ns":`...), w.WhenNS)
@@ -102,6 +108,9 @@ func appendOn(b []byte, w *wait.On) []byte {
 	}
 	if w.Position != nil {
 		b = strconv.AppendInt(append(b, `,"position":`...), int64(*w.Position), 10)
+	}
+	if w.ReadyNS != nil {
+		b = appendInt(append(b, `,"ready_ns":`...), w.ReadyNS)
 	}
 	b = appendOnDetail(b, w)
 	if w.Note != "" {

@@ -7,7 +7,9 @@ import (
 	"go.starlark.net/starlark"
 
 	"rtdbg/inspect"
+	"rtdbg/inspect/mem"
 	"rtdbg/inspect/render"
+	"rtdbg/inspect/rt"
 	"rtdbg/inspect/stack"
 )
 
@@ -45,12 +47,11 @@ func waiterClass() *class[inspect.Waiter] {
 		},
 		attrs: []attr[W]{
 			{"goid", "id of the goroutine", plain, func(_ *Interp, w W) (starlark.Value, error) { return ok(natural(w.Goid)) }},
-			{"g", "the G", plain, func(in *Interp, w W) (starlark.Value, error) {
-				g, err := in.p.Goroutine(in.ctx, w.Goid)
-				if err != nil {
-					return nil, err
+			{"g", "the G, None if it is not in runtime.allgs", plain, func(in *Interp, w W) (starlark.Value, error) {
+				if g := w.Goroutine(); g != nil {
+					return in.classes.g.of(in, g), nil
 				}
-				return in.classes.g.of(in, g), nil
+				return starlark.None, nil
 			}},
 			{"op", "recv, send, lock, …", plain, func(_ *Interp, w W) (starlark.Value, error) { return ok(text(w.Op)) }},
 			{"select", "it waits in a select", plain, func(_ *Interp, w W) (starlark.Value, error) { return ok(starlark.Bool(w.Select)) }},
@@ -85,6 +86,12 @@ func count(n int, noun string) string {
 
 func waitersReport(in *Interp, w *inspect.Waiters) render.Report {
 	rows := func(yield func([]string, error) bool) {
+		if len(w.Waiters) > manyStacks {
+			if err := in.p.ReadStacks(in.ctx); err != nil {
+				yield(nil, err)
+				return
+			}
+		}
 		part := func(from, to int) [][]string { return in.waiterRows(w.Waiters[from:to]) }
 		for part, err := range ordered(in.ctx, len(w.Waiters), partSize, part) {
 			for _, row := range part {
@@ -112,31 +119,50 @@ func waitersReport(in *Interp, w *inspect.Waiters) render.Report {
 	return render.Report{Sections: sections, Records: render.Of[any](w)}
 }
 
+// manyStacks is how many stacks are read one by one rather than all together.
+const manyStacks = 2000
+
 // waiterRows are the rows of waiters: place and operation, and the state of the
 // goroutine and its place in the program.
 func (in *Interp) waiterRows(list []inspect.Waiter) [][]string {
-	rows := make([][]string, len(list))
+	const columns = 5
+	rows, cells := make([][]string, len(list)), make([]string, columns*len(list))
 	// Those who wait for the same mostly stand at the same place.
 	var last *stack.Stack
 	at := ""
+	var same stateKey
+	word := ""
 	for i := range list {
 		w := &list[i]
 		op := string(w.Op)
 		if w.Select {
 			op += " (select)"
 		}
-		rows[i] = []string{strconv.Itoa(w.Position), op, strconv.FormatUint(w.Goid, 10), "", ""}
-		g, err := in.p.Goroutine(in.ctx, w.Goid)
-		if err != nil {
-			rows[i][3] = render.Unreadable(err)
+		row := cells[columns*i : columns*(i+1) : columns*(i+1)]
+		rows[i] = row
+		row[0], row[1], row[2] = strconv.Itoa(w.Position), op, strconv.FormatUint(w.Goid, 10)
+		g := w.Goroutine()
+		if g == nil {
+			row[3] = "not in runtime.allgs"
 			continue
 		}
 		if st := g.Trace().Stack; st != last || at == "" {
 			last, at = st, placeString(g)
 		}
-		rows[i][3], rows[i][4] = state(g), at
+		if k := (stateKey{g.Status(), g.G.WaitReason, g.WaitSince, g.LockedM}); k != same || word == "" {
+			same, word = k, state(g)
+		}
+		row[3], row[4] = word, at
 	}
 	return rows
+}
+
+// stateKey is what the words for a goroutine's state are made of.
+type stateKey struct {
+	status rt.Status
+	reason uint8
+	since  int64
+	locked mem.Addr
 }
 
 // placeString is the place of a goroutine in the program, "-" for none.

@@ -24,13 +24,16 @@ func waitsOnClass() *class[wait.On] {
 			{"name", "what the program calls the object, or the name of a semaphore of the runtime; \"\" if unknown", plain, func(_ *Interp, w W) (starlark.Value, error) { return ok(text(w.Name)) }},
 			{"select", "it is a case of a select", plain, func(_ *Interp, w W) (starlark.Value, error) { return ok(starlark.Bool(w.Select)) }},
 			{"case", "number of the case in source order, None if unknown", plain, func(_ *Interp, w W) (starlark.Value, error) { return ok(optional(w.Case, integer)) }},
+			{"case_line", "line of the case in the source, None if unknown", plain, func(_ *Interp, w W) (starlark.Value, error) { return ok(optional(w.Line, integer)) }},
 			{"nil", "the channel is nil", plain, func(_ *Interp, w W) (starlark.Value, error) { return ok(starlark.Bool(w.Nil)) }},
+			{"value", "what would be sent, printed by its type; \"\" for nothing", plain, func(_ *Interp, w W) (starlark.Value, error) { return ok(text(w.Value)) }},
 			{"when_ns", "nanotime at which time ends the wait, None if it does not or is unknown", plain, func(_ *Interp, w W) (starlark.Value, error) { return ok(optional(w.WhenNS, integer)) }},
 			{"in_ns", "ns left until then", duration, func(_ *Interp, w W) (starlark.Value, error) { return ok(optional(w.InNS, integer)) }},
 			{"fd", "file descriptor of an IO wait", plain, func(_ *Interp, w W) (starlark.Value, error) { return ok(optional(w.FD, integer)) }},
 			{"thread", "kernel's id of the thread in a system call", plain, func(_ *Interp, w W) (starlark.Value, error) { return ok(optional(w.Thread, natural)) }},
 			{"queue", "run queue of a runnable goroutine, \"\" for none", plain, func(_ *Interp, w W) (starlark.Value, error) { return ok(text(w.Queue)) }},
 			{"position", "place in that queue, from 0", plain, func(_ *Interp, w W) (starlark.Value, error) { return ok(optional(w.Position, integer)) }},
+			{"ready_ns", "for how long a runnable goroutine has been so, None if not known", duration, func(_ *Interp, w W) (starlark.Value, error) { return ok(optional(w.ReadyNS, integer)) }},
 			{"detail", "what else is known: the state of a lock, the ends of a connection, the context or signals of a channel; \"\" for nothing", plain, func(in *Interp, w W) (starlark.Value, error) { return ok(text(in.onDetail(&w))) }},
 			{"note", "what could not be found out, or what else is known", plain, func(_ *Interp, w W) (starlark.Value, error) { return ok(text(w.Note)) }},
 		},
@@ -46,6 +49,9 @@ func (in *Interp) onPhrase(w *wait.On) string {
 		s = "is runnable in " + w.Queue
 		if w.Position != nil {
 			s += fmt.Sprintf(" at position %d", *w.Position)
+		}
+		if w.ReadyNS != nil {
+			s += ", for " + ns(*w.ReadyNS)
 		}
 	case w.Nil:
 		s = "waits " + verb(w) + " a nil channel"

@@ -170,6 +170,19 @@ func (r *Resolver) contextType(w mem.Addr) string {
 	return name
 }
 
+// InContextInterface reports whether the word at slot is the data word of a
+// context.Context: those who come from there have a context and not what
+// cancels it.
+func (r *Resolver) InContextInterface(slot mem.Addr) bool {
+	w, err := r.rt.ReadWord(slot - mem.Addr(r.rt.Arch.PtrSize))
+	tab := mem.Addr(w)
+	if err != nil || tab%8 != 0 || !r.rt.InModules(tab) {
+		return false
+	}
+	name, err := r.rt.ItabInterfaceName(tab)
+	return err == nil && name == "context.Context"
+}
+
 // isContext reports whether a type is one of the contexts that are known.
 func isContext(typ string) bool {
 	return strings.HasPrefix(strings.TrimPrefix(typ, "*"), "context.") || typ == "*signal.signalCtx"

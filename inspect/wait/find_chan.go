@@ -84,6 +84,9 @@ func (r *Resolver) describeChan(s *subject, on *On) {
 	if sg, err := r.rt.ReadSudog(on.Sudog); err == nil {
 		on.Elem = sg.Elem
 	}
+	if on.Op == Send && on.Elem != 0 && c.ElemSize > 0 {
+		on.Value = r.rt.Value(c.ElemType, on.Elem)
+	}
 	if on.Select && on.Op == Wait {
 		on.Note = "direction unknown: its sudog is in neither queue of the channel, or they are unreadable"
 	}
@@ -109,7 +112,13 @@ func (r *Resolver) describeChan(s *subject, on *On) {
 
 // wholeSelect puts the cases of a select in order and adds those that are nil.
 func (r *Resolver) wholeSelect(s *subject, list []On) []On {
-	if len(list) == 0 || !list[0].Select || list[0].Addr == nil {
+	if len(list) == 0 || !list[0].Select {
+		return list
+	}
+	if list[0].Nil {
+		if all := r.selectCases(s, nil); all != nil {
+			return all
+		}
 		return list
 	}
 	if last := &list[len(list)-1]; last.Addr == nil {

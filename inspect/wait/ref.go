@@ -1,6 +1,8 @@
 package wait
 
 import (
+	"slices"
+
 	"rtdbg/inspect/mem"
 	"rtdbg/inspect/rt"
 	"rtdbg/inspect/stack"
@@ -29,6 +31,21 @@ func (r Ref) Kind() Kind { return kinds[r.kind] }
 
 // Op is what the goroutine wants to do with it.
 func (r Ref) Op() Op { return ops[r.op] }
+
+// Number numbers the kinds of objects, from 0.
+func Number(k Kind) int { return slices.Index(kinds[:], k) }
+
+// OpNumber is an Op in one byte.
+type OpNumber uint8
+
+// Op returns the operation.
+func (n OpNumber) Op() Op { return ops[n] }
+
+// OpNumber is Op in short.
+func (r Ref) OpNumber() OpNumber { return OpNumber(r.op) }
+
+// WaitNumber is the OpNumber of Wait.
+func WaitNumber() OpNumber { return OpNumber(slices.Index(ops[:], Wait)) }
 
 // kinds and ops are what Ref counts by.
 var (

@@ -31,7 +31,7 @@ type Resolver struct {
 	byNumber []*Row
 
 	sema lazy[*semaIndex]
-	runq lazy[map[mem.Addr]QueuePlace]
+	runq lazy[*runQueues]
 	// sched is the scheduler's state.
 	sched lazy[rt.Sched]
 	// timers are the timers in the heaps that send to channels, by channel.
@@ -39,15 +39,19 @@ type Resolver struct {
 	// funcName names the function that a function value calls.
 	funcName func(fn mem.Addr) string
 	symbol   func(name string) (mem.Addr, bool)
-	objects  func(t stack.Trace, frame int, visit func(mem.Range))
+	selects  func(pc mem.Addr) (SelectCall, bool)
+	kernel   func(thread uint64) (KernelWait, bool)
 	args     func(t stack.Trace, f *stack.Frame) string
 	dirs     directions
 	roles    sync.Map // *stack.Stack → *stackRole
 	lastRole atomic.Pointer[stackRole]
 	sockets  sync.Map // *stack.Stack → mem.Addr: offset of the FD from its SP
-	conds    condLists
-	contexts contexts
-	handlers lazy[signalHandlers]
+	// selectCalls are the calls of selectgo, by return address; without cases
+	// those that are not understood.
+	selectCalls sync.Map // mem.Addr → SelectCall
+	conds       condLists
+	contexts    contexts
+	handlers    lazy[signalHandlers]
 	// lists are the places of goroutines in the runtime's lists, by wait reason.
 	lists    lazy[map[string]map[mem.Addr]int]
 	subjects sync.Pool // of *subject
@@ -80,9 +84,12 @@ type Input struct {
 	// Symbol looks package-level variables up; nil, or false, for a program
 	// without symbols.
 	Symbol func(name string) (mem.Addr, bool)
-	// Objects calls visit with the variables of a physical frame whose
-	// address is taken and that hold pointers; nil if they are not known.
-	Objects func(t stack.Trace, frame int, visit func(mem.Range))
+	// SelectCall says how the function at pc, the return address of a call of
+	// runtime.selectgo, makes that call; nil if code is not understood.
+	SelectCall func(pc mem.Addr) (SelectCall, bool)
+	// Kernel says of a thread in which system call it is; nil if that is not
+	// known of any.
+	Kernel func(thread uint64) (KernelWait, bool)
 	// Args prints the arguments of a frame as tracebacks do; nil if they are
 	// not known.
 	Args func(t stack.Trace, f *stack.Frame) string
@@ -93,7 +100,7 @@ type Input struct {
 
 // NewResolver returns a Resolver for one stopped instant.
 func NewResolver(in Input) *Resolver {
-	res := &Resolver{rt: in.RT, stacks: in.Stacks, funcName: in.FuncName, symbol: in.Symbol, objects: in.Objects, args: in.Args,
+	res := &Resolver{rt: in.RT, stacks: in.Stacks, funcName: in.FuncName, symbol: in.Symbol, selects: in.SelectCall, args: in.Args, kernel: in.Kernel,
 		nowNS: in.NowNS, nowKnown: in.NowKnown,
 		rows: make(map[string]*Row)}
 	rows := Rows()
@@ -171,81 +178,6 @@ func (r *Resolver) waiting(g *rt.G) []On {
 	return list
 }
 
-// QueuePlace is where a runnable goroutine stands.
-type QueuePlace struct {
-	// Queue is "P 3 runnext", "P 3 run queue", "global run queue" or
-	// "disabled run queue".
-	Queue    string
-	Position int
-}
-
-func (r *Resolver) runnable(g *rt.G) On {
-	on := On{Kind: Runtime, Op: Resume}
-	places, err := r.runq.get(r.readRunQueues)
-	place, ok := places[g.Addr]
-	switch {
-	case ok:
-		on.Queue, on.Position = place.Queue, &place.Position
-	case err != nil:
-		on.Note = "run queues incomplete: " + err.Error()
-	default:
-		on.Note = "in no run queue: in transit between queues, or lost"
-	}
-	if why := r.notRunning(g); why != "" && on.Note == "" {
-		on.Note = why
-	}
-	return on
-}
-
-// notRunning says why a goroutine that is runnable does not run, "" where
-// nothing but its place in the queue keeps it.
-func (r *Resolver) notRunning(g *rt.G) string {
-	s, err := r.sched.get(r.rt.Sched)
-	switch {
-	case err != nil:
-		return ""
-	case s.GCWaiting != 0:
-		return "the world is stopped, or is being stopped"
-	case g.LockedM != 0:
-		return "it is locked to its thread, which is to be given a P"
-	}
-	return ""
-}
-
-// readRunQueues indexes every run queue by goroutine.
-func (r *Resolver) readRunQueues() (map[mem.Addr]QueuePlace, error) {
-	places := make(map[mem.Addr]QueuePlace)
-	ps, err := r.rt.AllPs()
-	errs := []error{err}
-	for i := range ps {
-		p := &ps[i]
-		if p.RunNext != 0 {
-			places[p.RunNext] = QueuePlace{Queue: fmt.Sprintf("P %d runnext", p.ID)}
-		}
-		q, err := p.Queue()
-		errs = append(errs, err)
-		for j, a := range q {
-			places[a] = QueuePlace{Queue: fmt.Sprintf("P %d run queue", p.ID), Position: j}
-		}
-	}
-	s, err := r.rt.Sched()
-	errs = append(errs, err)
-	for _, l := range [...]struct {
-		name string
-		head mem.Addr
-	}{{"global run queue", s.RunQHead}, {"disabled run queue", s.DisabledHead}} {
-		q, err := r.rt.GList(l.head, maxRunQueue)
-		errs = append(errs, err)
-		for j, a := range q {
-			places[a] = QueuePlace{Queue: l.name, Position: j}
-		}
-	}
-	return places, errors.Join(errs...)
-}
-
-// maxRunQueue bounds the global run queue.
-const maxRunQueue = 1 << 27
-
 // TimerOf returns the timer that sends to the channel at c: the one that the
 // channel names (since Go 1.23), or the one in a heap whose function is
 // time.sendTime and whose argument is the channel, as before and with GODEBUG
@@ -261,6 +193,20 @@ func (r *Resolver) TimerOf(c mem.Addr) (rt.Timer, bool) {
 	return t, ok
 }
 
+// WillFire reports whether a timer in a heap sends to the channel at c, on which
+// somebody waits: since Go 1.23 too the timer of such a channel is in a heap until
+// it fires or is stopped (runtime.blockTimerChan, time.go). Without TimersErr it
+// is TimerOf with a When, without a look at the channel.
+func (r *Resolver) WillFire(c mem.Addr) bool {
+	timers, err := r.timers.get(r.readTimers)
+	if err != nil {
+		t, ok := r.TimerOf(c)
+		return ok && t.When != 0
+	}
+	_, ok := timers[c]
+	return ok
+}
+
 // TimersErr says why TimerOf may miss timers, nil if it does not.
 func (r *Resolver) TimersErr() error {
 	_, err := r.timers.get(r.readTimers)
@@ -269,13 +215,12 @@ func (r *Resolver) TimersErr() error {
 
 func (r *Resolver) readTimers() (map[mem.Addr]rt.Timer, error) {
 	ps, err := r.rt.AllPs()
-	entries, terr := r.rt.Timers(ps)
 	timers := make(map[mem.Addr]rt.Timer)
-	for i := range entries {
-		if t := &entries[i]; t.Arg.Data != 0 && t.When != 0 && r.funcName(t.F) == "time.sendTime" {
+	terr := r.rt.EachTimer(ps, func(t *rt.TimerEntry) {
+		if t.Arg.Data != 0 && t.When != 0 && r.funcName(t.F) == "time.sendTime" {
 			timers[mem.Addr(t.Arg.Data)] = t.Timer
 		}
-	}
+	})
 	return timers, errors.Join(err, terr)
 }
 

@@ -11,32 +11,92 @@ import (
 // element.
 const scaseWords = 2
 
-// maxSelectFrame bounds the part of a stack that is searched for the cases of a
-// select, in bytes: an array of 65536 cases fills 1 MiB.
-const maxSelectFrame = 2 << 20
+// SelectCall is how a function hands the cases of a select statement to
+// runtime.selectgo: as an array in its frame, the sends in front.
+type SelectCall struct {
+	// Array is the offset of the array from the frame's SP, in bytes.
+	Array int64
+	// Sends and Recvs are the numbers of cases, those on nil channels
+	// included.
+	Sends, Recvs int
+	// Order lists the places in the array in the order of the source, nil
+	// where that is not known; Lines are the lines of the source by place, 0
+	// for one that is not known.
+	Order, Lines []int
+}
 
-// selectCases puts the cases of a select in order and adds the nil ones.
-// g.waiting is in the order of addresses; the compiler's array of cases lies in
-// the frame that called selectgo: sends first in source order, then receives in
-// reverse source order (cmd/compile/internal/walk/select.go). With sends and
-// receives mixed their order among each other is not in the array.
+// selectCases puts the cases of a select in the order of the source and adds
+// those that are nil. g.waiting is in the order of addresses; what the compiler
+// or reflect made of the statement lies in the frame that called selectgo.
 func (r *Resolver) selectCases(s *subject, cases []On) []On {
 	tr := s.trace()
 	at := physical(tr, "runtime.selectgo") + 1
 	if at == 0 || at >= len(tr.Stack.Frames) {
 		return cases
 	}
+	var all []On
 	if tr.Stack.Frames[at].Func.Name == "reflect.rselect" {
-		if all := r.reflectCases(s, at, cases); all != nil {
-			return all
-		}
+		all = r.reflectCases(s, at, cases)
+	} else {
+		all = r.arrayCases(tr, at, cases)
+	}
+	if all == nil {
 		return cases
 	}
-	array, whole := r.caseArray(tr, at, cases)
+	return all
+}
+
+// arrayCases returns the cases as the array in a frame has them, nil if that was
+// not found or is not the select that the goroutine waits in. Without the order
+// of the source sends come before receives.
+func (r *Resolver) arrayCases(tr *stack.Trace, frame int, cases []On) []On {
+	f := &tr.Stack.Frames[frame]
+	call, ok := r.selectCall(f.PC)
+	if !ok {
+		return nil
+	}
+	n := call.Sends + call.Recvs
+	lo := tr.SP + mem.Addr(f.SP) + mem.Addr(call.Array)
+	words := r.words(lo, lo+mem.Addr(8*scaseWords*n))
+	if len(words) != scaseWords*n {
+		return nil
+	}
+	array := matchCases(words, call.Sends, newCaseIndex(cases))
 	if array == nil {
-		return cases
+		return nil
 	}
-	return sourceOrder(array, whole)
+	for i := range array {
+		if line := call.Lines[i]; line != 0 {
+			array[i].Line = ptr(line)
+		}
+	}
+	if call.Order == nil {
+		slices.Reverse(array[call.Sends:])
+		return array
+	}
+	sorted := make([]On, n)
+	for place, i := range call.Order {
+		sorted[place] = array[i]
+		sorted[place].Case = ptr(place)
+	}
+	return sorted
+}
+
+// selectCall asks once for each place in the code how it calls selectgo.
+func (r *Resolver) selectCall(pc mem.Addr) (SelectCall, bool) {
+	if r.selects == nil {
+		return SelectCall{}, false
+	}
+	if known, ok := r.selectCalls.Load(pc); ok {
+		c := known.(SelectCall)
+		return c, c.Sends+c.Recvs > 0
+	}
+	c, ok := r.selects(pc)
+	if !ok {
+		c = SelectCall{}
+	}
+	r.selectCalls.Store(pc, c)
+	return c, ok
 }
 
 // caseIndex finds the case of a channel and an element, each once.
@@ -66,48 +126,13 @@ func (x *caseIndex) take(c mem.Addr, fits func(on *On) bool) int {
 	return -1
 }
 
-// caseArray returns the cases in the order of the compiler's array, with those
-// that are nil; nil if the array was not found. Whole says that its bounds are
-// known: without them nil channels at its ends are missed.
-func (r *Resolver) caseArray(tr *stack.Trace, frame int, cases []On) (array []On, whole bool) {
-	if r.objects != nil {
-		r.objects(*tr, frame, func(o mem.Range) {
-			if array != nil || o.Size()%(8*scaseWords) != 0 || o.Size() < uint64(8*scaseWords*len(cases)) {
-				return
-			}
-			if words := r.words(o.Start, o.End); words != nil {
-				if found, left := matchCases(words, newCaseIndex(cases)); left == 0 && len(found)*scaseWords == len(words) {
-					array = found
-				}
-			}
-		})
-		if array != nil {
-			return array, true
-		}
-	}
-	f := &tr.Stack.Frames[frame]
-	words := r.words(tr.SP+mem.Addr(f.SP), tr.SP+mem.Addr(f.FP))
-	starts := make(map[mem.Addr]bool, len(cases))
-	for i := range cases {
-		starts[*cases[i].Addr] = true
-	}
-	for i := range words {
-		if !starts[words[i]] {
-			continue
-		}
-		if found, left := matchCases(words[i:], newCaseIndex(cases)); left == 0 {
-			for len(found) > 0 && found[len(found)-1].Nil {
-				found = found[:len(found)-1] // what follows need not belong to it
-			}
-			return found, false
-		}
-	}
-	return nil, false
-}
+// maxWords bounds the words that are read at once, in bytes: the cases of a
+// select fill at most 2 MiB.
+const maxWords = 2 << 20
 
 // words reads the words from lo up to hi, nil if they are unreadable.
 func (r *Resolver) words(lo, hi mem.Addr) []mem.Addr {
-	if hi <= lo || hi-lo > maxSelectFrame {
+	if hi <= lo || hi-lo > maxWords {
 		return nil
 	}
 	b, err := r.rt.Mem.View(lo, int(hi-lo)&^7)
@@ -121,76 +146,40 @@ func (r *Resolver) words(lo, hi mem.Addr) []mem.Addr {
 	return words
 }
 
-// matchCases reads cases from words as far as they are cases of the select or
-// nil, and returns how many of the select's it did not meet. A nil case has
-// the operation Wait where its direction is open.
-func matchCases(words []mem.Addr, x *caseIndex) (found []On, left int) {
-	left = len(x.cases)
+// matchCases reads the array of cases, of which the first so many send; nil
+// unless each case of the select is among them, and no other.
+func matchCases(words []mem.Addr, sends int, x *caseIndex) []On {
+	var array []On
+	left := len(x.cases)
 	for i := 0; i+1 < len(words); i += scaseWords {
-		c, elem := words[i], words[i+1]
+		c, elem, op := words[i], words[i+1], Recv
+		if len(array) < sends {
+			op = Send
+		}
 		if c == 0 {
-			found = append(found, nilCase(elem))
+			array = append(array, nilCase(op))
 			continue
 		}
-		j := x.take(c, func(on *On) bool { return on.Elem == elem })
+		j := x.take(c, func(on *On) bool { return on.Elem == elem && (on.Op == op || on.Op == Wait) })
 		if j < 0 {
-			break
+			return nil
 		}
 		left--
-		found = append(found, x.cases[j])
+		on := x.cases[j]
+		if on.Op == Wait {
+			on.Op, on.Note = op, ""
+		}
+		array = append(array, on)
 	}
-	return found, left
+	if left > 0 {
+		return nil
+	}
+	return array
 }
 
-// nilCase is a case on a nil channel. One without an element receives.
-func nilCase(elem mem.Addr) On {
-	on := On{Kind: Chan, Op: Wait, Select: true, Nil: true, Note: "the channel is nil"}
-	if elem == 0 {
-		on.Op = Recv
-	}
-	return on
-}
-
-// sourceOrder turns the array's order into that of the source, sends before
-// receives.
-func sourceOrder(array []On, whole bool) []On {
-	direct(array)
-	var sends, recvs []On
-	open := false
-	for _, on := range array {
-		open = open || on.Op == Wait
-		if on.Op == Send {
-			sends = append(sends, on)
-		} else {
-			recvs = append(recvs, on)
-		}
-	}
-	slices.Reverse(recvs)
-	all := append(sends, recvs...)
-	if whole && !open && (len(sends) == 0 || len(recvs) == 0) {
-		for i := range all {
-			all[i].Case = ptr(i)
-		}
-	}
-	return all
-}
-
-// direct gives nil cases the direction that their place proves: sends stand
-// before receives.
-func direct(array []On) {
-	for i, seen := len(array)-1, false; i >= 0; i-- {
-		seen = seen || array[i].Op == Send
-		if array[i].Nil && seen {
-			array[i].Op = Send
-		}
-	}
-	seen := false
-	for i := range array {
-		seen = seen || array[i].Op == Recv
-		if array[i].Nil && seen && array[i].Op == Wait {
-			array[i].Op = Recv
-		}
-	}
+// nilCase is a case on a nil channel.
+func nilCase(op Op) On {
+	return On{Kind: Chan, Op: op, Select: true, Nil: true, Note: "the channel is nil"}
 }
 
 // runtimeSelectWords is the size in words of runtime.runtimeSelect (select.go):
@@ -211,17 +200,44 @@ func (r *Resolver) reflectCases(s *subject, frame int, cases []On) []On {
 	const callers = 2 // reflect.rselect and reflect.Select
 	last := &tr.Stack.Frames[min(frame+callers, len(tr.Stack.Frames)-1)]
 	words := r.words(tr.SP+mem.Addr(tr.Stack.Frames[frame].SP), tr.SP+mem.Addr(last.FP))
-	for i := 0; i+2 < len(words); i++ {
-		n := words[i+1]
-		if !plausible(words[i]) || n < mem.Addr(len(cases)) || n > maxSelectCases || n > words[i+2] {
+	var lengths []mem.Addr
+	for i, n := range words {
+		if n < max(mem.Addr(len(cases)), 1) || n > maxSelectCases {
 			continue
 		}
-		list := r.words(words[i], words[i]+n*8*runtimeSelectWords)
-		if all := matchReflect(list, newCaseIndex(cases)); all != nil {
-			return all
+		if i > 0 && i+1 < len(words) && n <= words[i+1] {
+			// The slice as a whole.
+			if all := r.reflectSlice(words[i-1], n, cases); all != nil {
+				return all
+			}
+		}
+		if !slices.Contains(lengths, n) && len(lengths) < maxLengths {
+			lengths = append(lengths, n)
+		}
+	}
+	// Not all of it need be kept, or not side by side. What follows the slice
+	// is no case, so that the longest list of cases is the slice.
+	slices.Sort(lengths)
+	slices.Reverse(lengths)
+	for _, n := range lengths {
+		for _, w := range words {
+			if all := r.reflectSlice(w, n, cases); all != nil {
+				return all
+			}
 		}
 	}
 	return nil
+}
+
+// maxLengths bounds the numbers on a stack that are tried as the number of cases.
+const maxLengths = 16
+
+// reflectSlice reads n runtimeSelects at a, nil if there are none.
+func (r *Resolver) reflectSlice(a, n mem.Addr, cases []On) []On {
+	if !plausible(a) {
+		return nil
+	}
+	return matchReflect(r.words(a, a+n*8*runtimeSelectWords), newCaseIndex(cases))
 }
 
 // matchReflect reads runtimeSelects from words; nil unless each is valid and
@@ -240,7 +256,7 @@ func matchReflect(words []mem.Addr, x *caseIndex) []On {
 		default:
 			return nil
 		}
-		on := On{Kind: Chan, Op: op, Select: true, Nil: true, Note: "the channel is nil"}
+		on := nilCase(op)
 		if c := words[i+2]; c != 0 {
 			j := x.take(c, func(on *On) bool { return on.Op == op })
 			if j < 0 {
@@ -252,7 +268,7 @@ func matchReflect(words []mem.Addr, x *caseIndex) []On {
 		on.Case = ptr(i / runtimeSelectWords)
 		all = append(all, on)
 	}
-	if left > 0 {
+	if left > 0 || len(all) == 0 {
 		return nil
 	}
 	return all

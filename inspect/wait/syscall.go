@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"rtdbg/inspect/mem"
 	"rtdbg/inspect/rt"
 	"rtdbg/inspect/stack"
 )
@@ -16,12 +17,29 @@ type SyscallFact struct {
 	Name   string  `json:"name,omitempty"`
 	// C is the C function that was called through cgo.
 	C string `json:"c,omitempty"`
-	// P is the P that the thread still holds, nil if that was taken away from
-	// it or is not known: the call has then lasted for 20 µs at least.
-	P *int32 `json:"p"`
+	// KernelFunction is the function of the kernel that the thread waits in,
+	// KernelStack those on its stack there, innermost first: of a live process,
+	// as far as the kernel tells.
+	KernelFunction string   `json:"kernel_function,omitempty"`
+	KernelStack    []string `json:"kernel_stack,omitempty"`
+	// P is the P that the thread still holds, nil if it holds none or that is
+	// not known. Lost says that it holds none: it was taken away from it, and
+	// the call has then lasted for 20 µs at least, or given away.
+	P    *int32 `json:"p"`
+	Lost bool   `json:"p_lost,omitempty"`
 	// MinNS is for how long it has lasted at least, nil where nothing is
 	// known: since sysmon saw it first.
 	MinNS *int64 `json:"min_ns,omitempty"`
+}
+
+// KernelWait is what is known of the system call that a thread is in: its
+// number and first argument, the stack pointer with which it was made, and where
+// in the kernel it waits.
+type KernelWait struct {
+	Number, Arg uint64
+	SP          mem.Addr
+	Function    string
+	Stack       []string
 }
 
 // syscallFuncs are the functions whose first argument is the number of a system
@@ -41,12 +59,13 @@ func (r *Resolver) syscall(g *rt.G) On {
 	}
 	on.Thread = &m.ProcID
 	fact := &SyscallFact{}
-	fact.P, fact.MinNS = r.heldP(&m)
+	fact.P, fact.MinNS, fact.Lost = r.heldP(&m)
 	on.Syscall = fact
 	tr := r.stacks.Trace(g)
 	if m.InCgo {
 		fact.C = cgoFunc(tr)
 		on.Note = "in C, called through cgo"
+		r.fillKernel(g, &m, &on)
 		return on
 	}
 	r.fillSyscall(tr, &on)
@@ -58,21 +77,56 @@ func (r *Resolver) syscall(g *rt.G) On {
 	case calls(&tr, "runtime.notetsleepg"):
 		on.Note = "the runtime's own wait for a note"
 	}
+	r.fillKernel(g, &m, &on)
 	return on
 }
 
+// fillKernel adds what the kernel knows of the system call. The thread may be in
+// another one, of a signal's handler: then it is on that one's stack.
+func (r *Resolver) fillKernel(g *rt.G, m *rt.M, on *On) {
+	if r.kernel == nil {
+		return
+	}
+	k, ok := r.kernel(m.ProcID)
+	if !ok {
+		return
+	}
+	within := func(g *rt.G) bool { return k.SP >= g.StackLo && k.SP <= g.StackHi }
+	if !within(g) {
+		s, err := r.rt.ReadG(m.GSignal)
+		if !m.InCgo || m.GSignal != 0 && (err != nil || within(&s)) {
+			return
+		}
+	}
+	fact := on.Syscall
+	if fact.Number != nil && *fact.Number != k.Number {
+		return
+	}
+	fact.KernelFunction, fact.KernelStack = k.Function, k.Stack
+	if fact.Number == nil {
+		fact.Number, fact.Name = ptr(k.Number), syscallName(r.rt.Arch.Name, k.Number)
+		if descriptorFirst[fact.Name] {
+			on.FD = ptr(int64(int32(k.Arg)))
+		}
+	}
+}
+
 // heldP returns the id of the P that a thread in a system call still holds, and
-// for how long sysmon has seen it there (runtime.retake), nil if it has not.
+// for how long sysmon has seen it there (runtime.retake), nil if it has not; lost
+// says that it holds none any more.
 // Since Go 1.26 it stays the P's m; before, the P has a status of its own, and
 // counts the system calls that began on it (runtime.reentersyscall, retake).
-func (r *Resolver) heldP(m *rt.M) (id *int32, ns *int64) {
+func (r *Resolver) heldP(m *rt.M) (id *int32, ns *int64, lost bool) {
 	a := m.P
 	if a == 0 {
 		a = m.OldP
 	}
+	if a == 0 {
+		return nil, nil, true // it gave it away, as for what is known to take long
+	}
 	p, err := r.rt.ReadP(a)
 	if err != nil {
-		return nil, nil
+		return nil, nil, false
 	}
 	held := p.M == m.Addr
 	if r.rt.PStatus(&p) == rt.PSyscall {
@@ -80,12 +134,12 @@ func (r *Resolver) heldP(m *rt.M) (id *int32, ns *int64) {
 		held = ok && tick == p.SyscallTick
 	}
 	if !held {
-		return nil, nil
+		return nil, nil, true
 	}
 	if p.SyscallWhen > 0 && p.SysmonTick == p.SyscallTick && r.nowKnown && r.nowNS > p.SyscallWhen {
 		ns = ptr(r.nowNS - p.SyscallWhen)
 	}
-	return &p.ID, ns
+	return &p.ID, ns, false
 }
 
 // cgoFunc returns the name of the C function that the stack calls: the function

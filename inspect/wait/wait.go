@@ -56,11 +56,16 @@ type On struct {
 	Name string `json:"name,omitempty"`
 
 	// Select says that this is a case of a select; Case is its place among
-	// the cases in source order, from 0, nil where that is not known.
+	// the cases in source order, from 0, nil where that is not known. Line is
+	// that of the case in the source file of the select.
 	Select bool `json:"select,omitempty"`
 	Case   *int `json:"case,omitempty"`
+	Line   *int `json:"case_line,omitempty"`
 	// Nil says that the channel is nil: this wait can never end by itself.
 	Nil bool `json:"nil,omitempty"`
+	// Value is what would be sent, printed by its type; "" for what is not
+	// sent, or has no size.
+	Value string `json:"value,omitempty"`
 
 	// WhenNS is the nanotime at which a timer, sleep or deadline ends the
 	// wait; InNS the time left at the instant of the capture, nil where
@@ -75,6 +80,10 @@ type On struct {
 	// Position its place there, from 0.
 	Queue    string `json:"queue,omitempty"`
 	Position *int   `json:"position,omitempty"`
+
+	// ReadyNS is for how long a runnable goroutine has been so, nil where the
+	// runtime does not track it: it does of one in eight.
+	ReadyNS *int64 `json:"ready_ns,omitempty"`
 
 	// Syscall is what is known of the system call or call into C.
 	Syscall *SyscallFact `json:"syscall,omitempty"`

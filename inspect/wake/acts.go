@@ -130,7 +130,7 @@ func (a *Analyzer) actsOn(n int, paths []route, list []act) []act {
 	var wanted [sides]bool
 	var ops [sides]wait.Op
 	for _, w := range a.waitersOf(n) {
-		wanted[side(w.op)], ops[side(w.op)] = true, w.op
+		wanted[side(w.op())], ops[side(w.op())] = true, w.op()
 	}
 	from := len(list)
 	for s := range uint8(sides) {

@@ -22,6 +22,8 @@ type Stack struct {
 	// Live are the words that hold or may hold live pointers, in order of
 	// frames. The slice is valid during the visit.
 	Live []stack.Pointer
+	// Deferring says that it may have deferred calls pending.
+	Deferring bool
 	// Err says that some frames could not be found or examined.
 	Err error
 }
@@ -44,6 +46,10 @@ type Stacks interface {
 	Deferred(i int, visit func(*stack.Deferred))
 	// System reports whether goroutine i is the runtime's own.
 	System(i int) bool
+	// SystemWords calls visit with what the runtime holds on the threads while
+	// it does something there that is for no goroutine, such as a timer's
+	// function.
+	SystemWords(visit func(w mem.Addr))
 	// Foreign reports whether threads that are not Go's may call into the
 	// program.
 	Foreign() bool
@@ -84,7 +90,6 @@ type Analyzer struct {
 	// nodes lead to objects, edges from one to another.
 	nodes     []node
 	nodeAt    addrIndex
-	isNode    *heap.Set
 	variables variables
 	edges     []edge
 	downs     []uint32
@@ -99,10 +104,11 @@ type Analyzer struct {
 	actsByObject []uint32
 	actsByGroup  []uint32
 	groupActs    []uint32
-	abilities    sync.Map // abilityKey → ability
-	lockeds      sync.Map // lockedKey → locked
-	cached       sync.Map // held → []Candidate
-	queues       sync.Map // number of an object → map[int32]place
+	abilities    sync.Map  // abilityKey → ability
+	lockeds      sync.Map  // lockedKey → locked
+	cached       sync.Map  // held → []Candidate
+	searches     sync.Pool // of *search
+	queues       sync.Map  // number of an object → map[int32]place
 	onStacks     stackIndex
 
 	// holders are the goroutines that are known to hold one side of an

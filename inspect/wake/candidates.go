@@ -32,6 +32,12 @@ type Candidate struct {
 	chain []int32
 	// fact is what makes an owner one, "" for others.
 	fact string
+	// cancel is the function that they hold and that cancels the context
+	// whose done channel the object is, "" for others.
+	cancel string
+	// noCancel says that the object is the done channel of a context, and that
+	// they reach it only through what cannot cancel that.
+	noCancel bool
 }
 
 // Candidates returns who can act on object n for those who want op of it, the
@@ -41,73 +47,145 @@ func (a *Analyzer) Candidates(n int, op wait.Op) []Candidate {
 	if list, ok := a.cached.Load(k); ok {
 		return list.([]Candidate)
 	}
-	list := a.candidates(n, op)
+	s := search{full: true}
+	a.candidates(&s, n, op)
 	if len(a.waitersOf(n)) > 1 {
-		a.cached.Store(k, list)
+		a.cached.Store(k, s.list)
 	}
-	return list
+	return s.list
 }
 
-func (a *Analyzer) candidates(n int, op wait.Op) []Candidate {
-	list := a.ownerCandidates(n, op)
-	seen := make(map[int32]bool)
-	for i := range list {
-		for _, m := range list[i].Members {
-			seen[m] = true
-		}
+// EachActor calls visit for those who can act on object n for those who want op
+// of it, but for peers, with how sure that is: in no order.
+func (a *Analyzer) EachActor(n int, op wait.Op, visit func(g int32, c Certainty)) {
+	if list, ok := a.cached.Load(held{uint32(n), side(op)}); ok {
+		eachActor(list.([]Candidate), visit)
+		return
 	}
-	paths := a.paths(n, nil)
-	index := make(map[candidateKey]int)
-	for i, p := range paths {
-		first, to := a.groupsOf(p.node)
-		for g := first; g < to; g++ {
-			gr := &a.groups[g]
-			ab := a.able(g, n, op)
-			if gr.waits == int32(n) && gr.only {
-				list = a.addPeers(list, index, seen, g, n, op)
-				continue
-			}
-			if ab.can == no {
-				continue
-			}
-			c := Candidate{How: how(a.objects[n].kind, op), Certainty: Possible, Hops: int(p.hops), ability: ab, ref: a.members(g)[0]}
-			if ab.can == yes {
-				c.How = opWords(ab.ops)
-			}
-			k := candidateKey{shape: gr.shape}
-			at, known := index[k]
-			if known && ab.better(list[at].ability) {
-				c.Members = list[at].Members
-				c.chain = chain(paths, int32(i))
-				list[at] = c
-			}
-			for _, r := range a.members(g) {
-				if r.off > p.need || seen[int32(r.g)] || a.outside(int(r.g), n) {
-					continue
-				}
-				if a.retakes(&r, n, p) {
-					list = a.addPeer(list, index, seen, g, n, op, int32(r.g))
-					continue
-				}
-				seen[int32(r.g)] = true
-				if !known {
-					known, at = true, len(list)
-					index[k] = at
-					c.ref, c.chain = r, chain(paths, int32(i))
-					list = append(list, c)
-				}
-				list[at].Members = append(list[at].Members, int32(r.g))
+	s, _ := a.searches.Get().(*search)
+	if s == nil {
+		s = new(search)
+	}
+	a.candidates(s, n, op)
+	eachActor(s.list, visit)
+	a.searches.Put(s)
+}
+
+func eachActor(list []Candidate, visit func(g int32, c Certainty)) {
+	for i := range list {
+		if c := &list[i]; !c.Peer {
+			for _, g := range c.Members {
+				visit(g, c.Certainty)
 			}
 		}
 	}
-	for i := range list {
-		slices.Sort(list[i].Members)
-		list[i].rank = a.rankOf(&list[i], a.objects[n].kind)
+}
+
+// search is the state of a search for candidates, which can be used again.
+type search struct {
+	list []Candidate
+	// owners is how many of list are owners; index has the places of those
+	// behind them, seen is all members.
+	owners int
+	index  few[candidateKey]
+	seen   few[int32]
+	paths  []route
+	// full says that the order and the evidence are wanted. cancels says then
+	// what the paths mean to a context, if the object is the done channel of
+	// one; else it is nil.
+	full    bool
+	cancels []cancelPath
+}
+
+// add appends a candidate without members and returns its place. Slices of what
+// lay there before are used again.
+func (s *search) add(k candidateKey, c Candidate) (at int) {
+	at = len(s.list)
+	s.index.add(k)
+	if at < cap(s.list) {
+		c.Members = s.list[:at+1][at].Members[:0]
 	}
-	slices.SortStableFunc(list, func(x, y Candidate) int {
+	s.list = append(s.list, c)
+	return at
+}
+
+func (a *Analyzer) candidates(s *search, n int, op wait.Op) {
+	s.list = append(s.list[:0], a.ownerCandidates(n, op)...)
+	s.owners = len(s.list)
+	s.index.reset()
+	s.seen.reset()
+	for i := range s.list {
+		for _, m := range s.list[i].Members {
+			s.seen.add(m)
+		}
+	}
+	s.paths = a.paths(n, s.paths)
+	if s.full {
+		s.cancels = a.cancels(n, op, s.paths)
+	}
+	for i := range s.cancels {
+		if s.cancels[i].fn != "" {
+			a.addPath(s, i, n, op) // who holds it is not found by a shorter way
+		}
+	}
+	for i := range s.paths {
+		a.addPath(s, i, n, op)
+	}
+	for i := range s.list {
+		slices.Sort(s.list[i].Members)
+		s.list[i].rank = a.rankOf(&s.list[i], a.objects[n].kind)
+	}
+	slices.SortStableFunc(s.list, func(x, y Candidate) int {
 		return cmp.Or(cmp.Compare(x.rank, y.rank), cmp.Compare(x.Members[0], y.Members[0]))
 	})
-	return list
+}
+
+// addPath adds those who refer to the node of a path.
+func (a *Analyzer) addPath(s *search, path, n int, op wait.Op) {
+	first, to := a.groupsOf(s.paths[path].node)
+	for g := first; g < to; g++ {
+		if gr := &a.groups[g]; gr.waits == int32(n) && gr.only {
+			a.addPeers(s, g, n, op)
+		} else if ab := a.able(g, n, op); ab.can != no {
+			a.addGroup(s, g, n, op, int32(path), ab)
+		}
+	}
+}
+
+// addGroup adds the members of group g, which refer to the node of a path and
+// are able to act.
+func (a *Analyzer) addGroup(s *search, g uint32, n int, op wait.Op, path int32, ab ability) {
+	p := &s.paths[path]
+	c := Candidate{How: how(a.objects[n].kind, op), Certainty: Possible, Hops: int(p.hops), ability: ab, ref: a.members(g)[0]}
+	if s.cancels != nil {
+		s.cancels[path].apply(&c)
+	}
+	if c.ability.can == yes {
+		c.How = opWords(c.ability.ops)
+	}
+	k := candidateKey{shape: a.groups[g].shape}
+	at, known := s.index.place(k)
+	at += s.owners
+	if known && s.list[at].cancel == "" && c.ability.better(s.list[at].ability) {
+		c.Members = s.list[at].Members
+		c.chain = chain(s.paths, path)
+		s.list[at] = c
+	}
+	for _, r := range a.members(g) {
+		if r.off > p.need || s.seen.has(int32(r.g)) || a.outside(int(r.g), n) {
+			continue
+		}
+		if a.retakes(&r, n, *p) {
+			a.addPeer(s, g, n, op, int32(r.g))
+			continue
+		}
+		s.seen.add(int32(r.g))
+		if !known {
+			c.ref, c.chain = r, chain(s.paths, path)
+			known, at = true, s.add(k, c)
+		}
+		s.list[at].Members = append(s.list[at].Members, int32(r.g))
+	}
 }
 
 // candidateKey is what goroutines of one Candidate share. All peers are one.
@@ -117,29 +195,27 @@ type candidateKey struct {
 }
 
 // addPeers adds the members of group g, which wait on object n themselves.
-func (a *Analyzer) addPeers(list []Candidate, index map[candidateKey]int, seen map[int32]bool, g uint32, n int, op wait.Op) []Candidate {
+func (a *Analyzer) addPeers(s *search, g uint32, n int, op wait.Op) {
 	if !a.follows(g, n, op) {
-		return list
+		return
 	}
 	for _, r := range a.members(g) {
-		list = a.addPeer(list, index, seen, g, n, op, int32(r.g))
+		a.addPeer(s, g, n, op, int32(r.g))
 	}
-	return list
 }
 
-func (a *Analyzer) addPeer(list []Candidate, index map[candidateKey]int, seen map[int32]bool, g uint32, n int, op wait.Op, i int32) []Candidate {
-	if seen[i] || !a.follows(g, n, op) {
-		return list
+func (a *Analyzer) addPeer(s *search, g uint32, n int, op wait.Op, i int32) {
+	if s.seen.has(i) || !a.follows(g, n, op) {
+		return
 	}
-	seen[i] = true
-	at, ok := index[candidateKey{peer: true}]
+	s.seen.add(i)
+	k := candidateKey{peer: true}
+	at, ok := s.index.place(k)
+	at += s.owners
 	if !ok {
-		at = len(list)
-		index[candidateKey{peer: true}] = at
-		list = append(list, Candidate{How: how(a.objects[n].kind, op), Certainty: Possible, Peer: true, ability: ability{can: yes}, ref: a.members(g)[0]})
+		at = s.add(k, Candidate{How: how(a.objects[n].kind, op), Certainty: Possible, Peer: true, ability: ability{can: yes}, ref: a.members(g)[0]})
 	}
-	list[at].Members = append(list[at].Members, i)
-	return list
+	s.list[at].Members = append(s.list[at].Members, i)
 }
 
 // follows reports whether the members of group g, which wait on object n as
@@ -176,11 +252,16 @@ func (a *Analyzer) rankOf(c *Candidate, kind wait.Kind) int {
 	if c.fact != "" && c.Certainty == Possible {
 		n -= 30
 	}
-	switch c.ability.can {
-	case yes:
+	switch {
+	case c.cancel != "":
+		n += 6
+	case c.ability.can == yes:
 		n += 2 * min(c.ability.depth, 8)
-	case perhaps:
+	case c.ability.can == perhaps:
 		n += 18
+	}
+	if c.noCancel {
+		n += 60
 	}
 	if c.ability.ops == code.Close && kind == wait.Chan {
 		n++ // mostly at the end
@@ -264,7 +345,7 @@ func (a *Analyzer) Object(n int) Object {
 	_, fires := a.timerOf(n)
 	x := Object{Addr: o.addr, Kind: o.kind, Global: a.nodes[o.node].global, Fires: fires}
 	for _, w := range a.waitersOf(n) {
-		x.Waiters = append(x.Waiters, Waiter{w.g, w.op})
+		x.Waiters = append(x.Waiters, Waiter{w.g, w.op()})
 	}
 	return x
 }

@@ -23,6 +23,8 @@ func (a *Analyzer) Evidence(c *Candidate, n int) []string {
 	what := fmt.Sprintf("frame %d %s refers to %s %v", shown, name, o.kind, o.addr)
 	called, ok := a.nameOf(c, n)
 	switch {
+	case c.cancel != "":
+		return append([]string{a.cancelWords(c, n)}, a.statusWords(i)...)
 	case ok:
 		what = called
 	case c.ref.named && len(c.chain) == 0:
@@ -40,6 +42,14 @@ func (a *Analyzer) Evidence(c *Candidate, n int) []string {
 		e = append(e, a.abilityWords(sh, &c.ability))
 	}
 	return append(e, a.statusWords(i)...)
+}
+
+// cancelWords says that a candidate holds what cancels the context whose done
+// channel object n is.
+func (a *Analyzer) cancelWords(c *Candidate, n int) string {
+	i := int(c.Members[0])
+	name, shown := a.stacks.Func(a.shapes.list[a.info[i].shape].stack, int(c.ref.inner))
+	return fmt.Sprintf("frame %d %s holds %s, which cancels the context of chan %v: %s", shown, name, c.cancel, a.objects[n].addr, a.chainWords(c.chain, n))
 }
 
 // chainWords says how one object leads to the next: "0xc000010000+8 →

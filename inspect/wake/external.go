@@ -24,10 +24,14 @@ func queueOf(on []wait.On) string {
 	if len(on) == 0 || on[0].Queue == "" {
 		return ""
 	}
-	if on[0].Position == nil || strings.HasSuffix(on[0].Queue, "runnext") {
-		return " in " + on[0].Queue
+	s := " in " + on[0].Queue
+	if on[0].Position != nil && !strings.HasSuffix(on[0].Queue, "runnext") {
+		s += fmt.Sprintf(" at position %d", *on[0].Position)
 	}
-	return fmt.Sprintf(" in %s at position %d", on[0].Queue, *on[0].Position)
+	if on[0].Note != "" {
+		s += ": " + on[0].Note
+	}
+	return s
 }
 
 func syscallWaker(on []wait.On) Waker {

@@ -50,13 +50,13 @@ func (a *Analyzer) findHolders(ctx context.Context) error {
 		}
 	}
 	variables := heap.NewExtents(vars)
-	var pending []heap.Reference // of the level before, not yet known to matter
+	var pending heap.References // of the level before, not yet known to matter
 	searched := uint64(0)
 	for level := uint8(1); level <= maxLevels+1; level++ {
 		if level > maxLevels || searched > maxSearch {
 			targets = nil
 		}
-		var refs []heap.Reference
+		var refs heap.References
 		if targets != nil {
 			var more bool
 			var err error
@@ -68,12 +68,10 @@ func (a *Analyzer) findHolders(ctx context.Context) error {
 			if more {
 				a.notes = append(a.notes, fmt.Sprintf("more than %d words refer to what goroutines wait on, at a distance of %d: some are left out", maxReferences, level))
 			}
-			for _, r := range refs {
-				held.Add(r.Value)
-			}
+			refs.Each(func(r heap.Reference) { held.Add(r.Value) })
 		}
 		a.addHolders(pending, held, level-1)
-		if targets == nil || len(refs) == 0 {
+		if targets == nil || refs.Len() == 0 {
 			break
 		}
 		pending = refs
@@ -88,8 +86,10 @@ func (a *Analyzer) findHolders(ctx context.Context) error {
 func (a *Analyzer) stackHeld() *heap.Set {
 	held := a.heap.NewSet()
 	for w := range a.workers {
-		for _, s := range a.workers[w].slots {
-			held.Add(s.value())
+		for _, block := range a.workers[w].slots.list {
+			for _, s := range block {
+				held.Add(s.value())
+			}
 		}
 	}
 	for i := range a.starts {
@@ -100,14 +100,14 @@ func (a *Analyzer) stackHeld() *heap.Set {
 
 // nextTargets are the heap objects and variables with the words of refs in them
 // that are no nodes yet; nil if there are none.
-func (a *Analyzer) nextTargets(refs []heap.Reference) (*heap.Set, *heap.Extents) {
+func (a *Analyzer) nextTargets(refs heap.References) (*heap.Set, *heap.Extents) {
 	targets := a.heap.NewSet()
 	var vars []heap.Extent
 	any := false
-	for _, r := range refs {
+	refs.Each(func(r heap.Reference) {
 		x, global := a.extentOf(r.At)
 		if _, known := a.nodeAt.find(x.Start); known {
-			continue
+			return
 		}
 		switch {
 		case global:
@@ -116,7 +116,7 @@ func (a *Analyzer) nextTargets(refs []heap.Reference) (*heap.Set, *heap.Extents)
 		case targets.Add(r.At):
 			any = true
 		}
-	}
+	})
 	if !any {
 		return nil, nil
 	}
@@ -125,30 +125,33 @@ func (a *Analyzer) nextTargets(refs []heap.Reference) (*heap.Set, *heap.Extents)
 
 // addHolders makes nodes and edges of references, of those that something
 // else leads to.
-func (a *Analyzer) addHolders(refs []heap.Reference, held *heap.Set, level uint8) {
-	for _, r := range refs {
+func (a *Analyzer) addHolders(refs heap.References, held *heap.Set, level uint8) {
+	refs.Each(func(r heap.Reference) {
 		target, ok := a.nodeOf(r.Value)
 		if !ok {
-			continue // dropped
+			return // dropped
 		}
 		x, global := a.extentOf(r.At)
 		if !global && !held.Has(r.At) {
-			continue
+			return
 		}
 		holder := a.node(x, level, global)
 		a.edges = append(a.edges, edge{target: target, holder: holder,
 			at: uint32(min(r.At-x.Start, 1<<32-1)), to: uint32(min(r.Value-a.nodes[target].extent.Start, 1<<32-1))})
-	}
+	})
 }
 
 // nodeOf returns the number of the node that v points into.
 func (a *Analyzer) nodeOf(v mem.Addr) (uint32, bool) {
 	if a.heap != nil {
-		if o, ok := a.heap.Object(v); ok {
-			if tiny(o) {
-				return a.nodeAt.find(v)
-			}
-			return a.nodeAt.find(o.Addr)
+		n, has, in := a.nodeAt.slots.Get(v)
+		switch {
+		case in && !has:
+			return 0, false
+		case has && a.nodes[n].extent.Contains(v):
+			return n, true
+		case has:
+			return a.nodeAt.find(v) // a slot of several objects: see tiny
 		}
 	}
 	if n, ok := a.nodeAt.find(v); ok {

@@ -19,7 +19,7 @@ func (a *Analyzer) rwOwners(n int, op wait.Op, o *ownership) {
 		return
 	}
 	for _, w := range a.waitersOf(n) {
-		if w.op == wait.Wait {
+		if w.op() == wait.Wait {
 			fact := "is the writer that waits for the readers before it: those who come later wait for it"
 			o.owners, o.sole = []owner{{w.g, Proven, fact}}, true
 			return
@@ -131,10 +131,10 @@ func (a *Analyzer) fdOwner(n int, w waiter, o *ownership) {
 // deferredOn says whether goroutine i has deferred one of ops on object n, to
 // which the routes lead.
 func (a *Analyzer) deferredOn(i, n int, routes []route, ops code.Ops) (fact string, ok bool) {
-	sh := a.shapes.list[a.info[i].shape]
-	if !sh.defers && a.gs[i].Defer == 0 {
+	if !a.info[i].deferring {
 		return "", false
 	}
+	sh := a.shapes.list[a.info[i].shape]
 	a.stacks.Deferred(i, func(d *stack.Deferred) {
 		if ok || !a.defers(d, n, routes, ops) {
 			return

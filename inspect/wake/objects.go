@@ -32,9 +32,12 @@ type object struct {
 // waiter is a goroutine that waits on an object, and what it wants of it: see
 // side.
 type waiter struct {
-	g  int32
-	op wait.Op
+	g    int32
+	role wait.OpNumber
 }
+
+// op is what it wants, as side takes it.
+func (w waiter) op() wait.Op { return w.role.Op() }
 
 // sides is how many kinds of waiters of one object are told apart.
 const sides = 3
@@ -84,12 +87,12 @@ func (a *Analyzer) collect(ctx context.Context) error {
 	if err := each(ctx, len(firsts), func(_, n int) {
 		o := &a.objects[n]
 		o.addr, o.kind = firsts[n].Addr, firsts[n].Kind()
-		o.fires = a.willFire(o)
+		o.fires = o.kind == wait.Chan && a.wait.WillFire(o.addr)
 		extents[n], globals[n] = a.extentOf(o.addr)
 	}); err != nil {
 		return err
 	}
-	a.nodeAt.reserve(len(firsts))
+	a.nodeAt = newAddrIndex(a.heap, len(firsts)+len(firsts)/8)
 	a.nodes = make([]node, 0, len(firsts)+len(firsts)/8)
 	for n := range a.objects {
 		a.objects[n].node = a.node(extents[n], 0, globals[n])
@@ -102,11 +105,10 @@ func (a *Analyzer) collect(ctx context.Context) error {
 func (a *Analyzer) numberObjects() []*waitRef {
 	total := 0
 	for w := range a.workers {
-		total += len(a.workers[w].waits)
+		total += a.workers[w].waits.n
 	}
-	var index addrIndex
-	index.reserve(total / 2)
-	firsts := make([]*waitRef, 0, total/2)
+	index := newAddrIndex(a.heap, total)
+	firsts := make([]*waitRef, 0, total)
 	last, lastAt := uint32(0), mem.Addr(0)
 	for i := range a.info {
 		ws := a.waitsOf(i)
@@ -115,15 +117,14 @@ func (a *Analyzer) numberObjects() []*waitRef {
 			if w.Addr == 0 {
 				continue
 			}
-			n := last
 			if w.Addr != lastAt {
-				n = index.add(w.Addr, uint32(len(firsts)))
-				last, lastAt = n, w.Addr
+				isNew := false
+				if last, isNew = index.add(w.Addr); isNew {
+					firsts = append(firsts, w)
+				}
+				lastAt = w.Addr
 			}
-			if int(n) == len(firsts) {
-				firsts = append(firsts, w)
-			}
-			w.obj = int32(n)
+			w.obj = int32(last)
 		}
 	}
 	a.objectAt = index
@@ -148,11 +149,16 @@ func (a *Analyzer) placeWaiters() {
 		count[n] = a.objects[n].waiters
 	}
 	a.waiters = make([]waiter, at)
+	writer := wait.WaitNumber()
 	for i := range a.info {
 		ws := a.waitsOf(i)
 		for j := range ws {
 			if w := &ws[j]; w.obj >= 0 {
-				a.waiters[count[w.obj]] = waiter{int32(i), roleOf(w)}
+				role := w.OpNumber()
+				if w.Part == wait.WriterSem {
+					role = writer
+				}
+				a.waiters[count[w.obj]] = waiter{int32(i), role}
 				count[w.obj]++
 			}
 		}
@@ -178,8 +184,8 @@ func (a *Analyzer) placeObjects() {
 // node returns the number of the node with an extent, which it makes if it is
 // new.
 func (a *Analyzer) node(x heap.Extent, level uint8, global bool) uint32 {
-	n := a.nodeAt.add(x.Start, uint32(len(a.nodes)))
-	if int(n) == len(a.nodes) {
+	n, isNew := a.nodeAt.add(x.Start)
+	if isNew {
 		a.nodes = append(a.nodes, node{extent: x, level: level, global: global})
 	}
 	return n
@@ -201,7 +207,7 @@ func (a *Analyzer) Awaited(n int) (mem.Addr, wait.Kind) { return a.objects[n].ad
 // with what each wants of it, as Awaits does.
 func (a *Analyzer) EachWaiter(n int, visit func(g int32, op wait.Op)) {
 	for _, w := range a.waitersOf(n) {
-		visit(w.g, w.op)
+		visit(w.g, w.op())
 	}
 }
 
@@ -211,15 +217,6 @@ func (a *Analyzer) timerOf(n int) (rt.Timer, bool) {
 		return rt.Timer{}, false
 	}
 	return a.wait.TimerOf(a.objects[n].addr)
-}
-
-// willFire reports whether a timer will send to o.
-func (a *Analyzer) willFire(o *object) bool {
-	if o.kind != wait.Chan {
-		return false
-	}
-	t, ok := a.wait.TimerOf(o.addr)
-	return ok && t.When != 0
 }
 
 // hasGoroutineWakers reports whether other goroutines end waits on kind by

@@ -67,7 +67,7 @@ func (a *Analyzer) ownersOf(n int, list []ownership) []ownership {
 	ws := a.waitersOf(n)
 	done := [sides]bool{}
 	for _, w := range ws {
-		s := side(w.op)
+		s := side(w.op())
 		if done[s] {
 			continue
 		}
@@ -77,7 +77,7 @@ func (a *Analyzer) ownersOf(n int, list []ownership) []ownership {
 		case wait.Mutex:
 			a.mutexOwner(n, w, &o)
 		case wait.RWMutex:
-			a.rwOwners(n, w.op, &o)
+			a.rwOwners(n, w.op(), &o)
 		case wait.WaitGroup:
 			a.groupOwers(n, &o)
 		case wait.Sema:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"rtdbg/inspect/heap"
+	"rtdbg/inspect/mem"
 )
 
 // reach finds the goroutines that stay stuck for certain: nothing that can run
@@ -23,12 +24,17 @@ func (a *Analyzer) reach(ctx context.Context) error {
 		a.unsettle(func(*object) bool { return true })
 		return nil
 	}
-	if a.nobodyRuns() {
+	var words []mem.Addr
+	a.stacks.SystemWords(func(w mem.Addr) { words = append(words, w) })
+	if len(words) == 0 && a.nobodyRuns() {
 		return nil
 	}
 	m := a.heap.NewMark()
 	m.SkipAll(a.books)
 	a.addPs(m)
+	for _, w := range words {
+		m.Pointer(w)
+	}
 	if err := m.Roots(ctx); err != nil {
 		a.limit(ctx, err)
 	}
@@ -117,7 +123,7 @@ func (a *Analyzer) unsettle(reached func(*object) bool) bool {
 		}
 		o.reached = true
 		for _, w := range a.waitersOf(n) {
-			if a.info[w.g].state == stuck && !a.settled(uint32(n), side(w.op)) {
+			if a.info[w.g].state == stuck && !a.settled(uint32(n), side(w.op())) {
 				a.info[w.g].state = unsure
 				todo = append(todo, w.g)
 			}

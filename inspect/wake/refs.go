@@ -33,46 +33,39 @@ type group struct {
 
 // matchStacks finds which goroutines refer to which nodes, and groups them.
 func (a *Analyzer) matchStacks(ctx context.Context) error {
-	a.indexNodes()
-	found := make([][]ref, workers(), workers()+1)
-	for w := range found {
-		found[w] = make([]ref, 0, len(a.info)/len(found))
-	}
-	err := each(ctx, len(a.info), func(w, i int) { found[w] = a.match(i, found[w]) })
+	found := make([]blocks[ref], workers(), workers()+1)
+	lists := make([][]ref, workers())
+	err := each(ctx, len(a.info), func(w, i int) {
+		lists[w] = a.match(i, lists[w][:0])
+		found[w].add(lists[w])
+	})
 	if err != nil {
 		return err
 	}
 	found = append(found, a.variableRefs(ctx))
 	count := make([]uint32, len(a.nodes)+1)
-	for _, list := range found {
-		for i := range list {
-			count[list[i].node+1]++
-		}
-	}
+	eachFound(found, func(r *ref) { count[r.node+1]++ })
 	for n := range a.nodes {
 		count[n+1] += count[n]
 		a.nodes[n].refs = count[n]
 	}
 	a.refs = make([]ref, count[len(a.nodes)])
-	for _, list := range found {
-		for i := range list {
-			n := list[i].node
-			a.refs[count[n]] = list[i]
-			count[n]++
-		}
-	}
+	eachFound(found, func(r *ref) {
+		a.refs[count[r.node]] = *r
+		count[r.node]++
+	})
 	a.groupRefs(ctx)
 	return ctx.Err()
 }
 
-// indexNodes prepares nodeOf for all nodes.
-func (a *Analyzer) indexNodes() {
-	if a.heap == nil {
-		return
-	}
-	a.isNode = a.heap.NewSet()
-	for i := range a.nodes {
-		a.isNode.Add(a.nodes[i].extent.Start)
+// eachFound calls visit for the references that were found, in order.
+func eachFound(found []blocks[ref], visit func(r *ref)) {
+	for i := range found {
+		for _, block := range found[i].list {
+			for j := range block {
+				visit(&block[j])
+			}
+		}
 	}
 }
 
@@ -81,9 +74,6 @@ func (a *Analyzer) match(i int, list []ref) []ref {
 	from := len(list)
 	for _, s := range a.slotsOf(i) {
 		v := s.value()
-		if a.heap != nil && a.heap.In(v) && !a.isNode.Has(v) {
-			continue
-		}
 		n, ok := a.nodeOf(v)
 		if !ok {
 			continue
@@ -121,29 +111,34 @@ func addRef(list []ref, from int, r ref) []ref {
 // those of one group in order of goroutines.
 func (a *Analyzer) groupRefs(ctx context.Context) {
 	type part struct {
-		groups []group
-		// first is the group of each node of the part.
-		first []uint32
-		keyed []keyed
+		groups []group // of a.groups, from a place at which there is room
+		from   uint32
+		keyed  []keyed
 	}
 	parts := make([]part, workers())
+	// There are no more groups than references. What is not used is not
+	// touched, and costs nothing.
+	a.groups = make([]group, len(a.refs))
 	_ = each(ctx, len(a.nodes), func(w, n int) {
 		p := &parts[w]
-		p.first = append(p.first, uint32(len(p.groups)))
-		refs := a.refsOf(uint32(n))
-		if len(refs) == 0 {
-			return
+		if p.groups == nil {
+			p.from = a.nodes[n].refs
+			p.groups = a.groups[p.from:p.from:len(a.groups)]
 		}
+		refs := a.refsOf(uint32(n))
+		a.nodes[n].groups = uint32(len(p.groups))
 		p.groups, p.keyed = a.groupNode(uint32(n), refs, p.groups, p.keyed[:0])
 	})
+	total := uint32(0)
 	for w := range parts {
-		base := uint32(len(a.groups))
-		from := w * len(a.nodes) / workers()
-		for j, f := range parts[w].first {
-			a.nodes[from+j].groups = base + f
+		p := &parts[w]
+		copy(a.groups[total:], p.groups)
+		for n := w * len(a.nodes) / workers(); n < (w+1)*len(a.nodes)/workers(); n++ {
+			a.nodes[n].groups += total
 		}
-		a.groups = append(a.groups, parts[w].groups...)
+		total += uint32(len(p.groups))
 	}
+	a.groups = a.groups[:total:total]
 }
 
 // keyed is a reference with the group that it belongs to.

@@ -93,7 +93,7 @@ func TestHoldersAreLimited(t *testing.T) {
 func TestAllOwnersHaveToAct(t *testing.T) {
 	k := held{0, side(wait.Wait)}
 	a := &Analyzer{
-		objects: []object{{addr: 0x1000, kind: wait.WaitGroup}}, waiters: []waiter{{2, wait.Wait}},
+		objects: []object{{addr: 0x1000, kind: wait.WaitGroup}}, waiters: []waiter{{2, wait.WaitNumber()}},
 		info:    make([]goroutine, 3),
 		holders: map[held]ownership{k: {held: k, owners: []owner{{g: 0}, {g: 1}}, sole: true, all: true}},
 		holds:   map[int32][]held{0: {k}, 1: {k}}, acted: make(map[held]int),
@@ -115,15 +115,14 @@ func TestAllOwnersHaveToAct(t *testing.T) {
 func TestStackPointersAreFolded(t *testing.T) {
 	a := &Analyzer{}
 	c := scanner{a: a}
-	g := &goroutine{}
 	v := mem.Addr(0xc000010000)
 	for _, s := range []struct {
 		word  uint64
 		frame uint16
 	}{{uint64(v) | slotExact, 1}, {uint64(v) | slotOwn, 3}, {uint64(v) | slotOwn, 5}, {uint64(v), 0}} {
-		c.fold(g, v, s.word, s.frame)
+		c.fold(v, s.word, s.frame)
 	}
-	if len(c.slots) != 1 || c.slots[0].value() != v || c.slots[0].inner != 3 || c.slots[0].outer != 5 || c.slots[0].word&slotExact == 0 {
-		t.Errorf("slots %+v", c.slots)
+	if len(c.held) != 1 || c.held[0].value() != v || c.held[0].inner != 3 || c.held[0].outer != 5 || c.held[0].word&slotExact == 0 {
+		t.Errorf("slots %+v", c.held)
 	}
 }

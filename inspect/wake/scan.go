@@ -9,7 +9,6 @@ import (
 
 	"rtdbg/inspect/heap"
 	"rtdbg/inspect/mem"
-	"rtdbg/inspect/pcln"
 	"rtdbg/inspect/stack"
 	"rtdbg/inspect/wait"
 )
@@ -27,6 +26,8 @@ type goroutine struct {
 	// loose says that its stack could not be followed to its end: every
 	// word of it may be a pointer.
 	loose bool
+	// deferring says that it may have deferred calls pending.
+	deferring bool
 	// lost says that it waits for something that was not found.
 	lost bool
 }
@@ -60,8 +61,11 @@ func (s slotRef) value() mem.Addr { return mem.Addr(s.word & slotAddr) }
 type scanner struct {
 	a     *Analyzer
 	id    int
-	slots []slotRef
-	waits []waitRef
+	slots blocks[slotRef]
+	waits blocks[waitRef]
+	// held, wants and refs are those of the goroutine in hand.
+	held  []slotRef
+	wants []waitRef
 	refs  []wait.Ref
 	// shapes are the shapes that this worker met, shape the last of them.
 	shapes map[*stack.Stack]*shape
@@ -82,9 +86,6 @@ type shape struct {
 	// signals says that it is package os/signal's goroutine, which sends what
 	// the process is sent (os/signal.loop).
 	signals bool
-	// defers says that functions among the frames keep deferred calls in
-	// their frames.
-	defers bool
 }
 
 // shapes numbers the stacks.
@@ -104,7 +105,6 @@ func (s *shapes) of(a *Analyzer, st *stack.Stack) *shape {
 	sh := &shape{num: uint32(len(s.list)), stack: st, own: make([]bool, len(st.Frames)), code: make([]bool, len(st.Frames))}
 	for i := range sh.own {
 		name, _ := a.stacks.Func(st, i)
-		sh.defers = sh.defers || st.Frames[i].Func.FuncData(pcln.FuncDataOpenCodedDeferInfo) != 0
 		sh.locking = sh.locking || !slices.Contains(sh.own[:i], true) && locks(name)
 		sh.signals = sh.signals || name == "os/signal.loop"
 		sh.own[i], sh.code[i] = !Plumbing(name), !strings.HasPrefix(name, "runtime.")
@@ -128,11 +128,8 @@ func locks(fn string) bool {
 func (a *Analyzer) scan(ctx context.Context) error {
 	a.shapes.index = make(map[*stack.Stack]*shape)
 	a.workers = make([]scanner, a.stacks.Workers())
-	share := len(a.gs) / len(a.workers)
 	for w := range a.workers {
-		// Room that is not used is not touched and costs nothing, growing does.
-		a.workers[w] = scanner{a: a, id: w, shapes: make(map[*stack.Stack]*shape),
-			waits: make([]waitRef, 0, share+share/4), slots: make([]slotRef, 0, 2*share)}
+		a.workers[w] = scanner{a: a, id: w, shapes: make(map[*stack.Stack]*shape)}
 	}
 	for i := range a.info {
 		a.info[i].state = gone
@@ -143,7 +140,7 @@ func (a *Analyzer) scan(ctx context.Context) error {
 	bad := 0
 	for w := range a.workers {
 		bad += a.workers[w].bad
-		a.workers[w].shapes = nil
+		a.workers[w].shapes, a.workers[w].held, a.workers[w].wants, a.workers[w].refs = nil, nil, nil, nil
 	}
 	if bad > 0 {
 		a.notes = append(a.notes, fmt.Sprintf("the stacks of %d goroutines could not be read to their ends", bad))
@@ -160,7 +157,7 @@ func (c *scanner) stack(s *Stack) {
 			c.shapes[st] = c.shape
 		}
 	}
-	g.shape, g.worker, g.state = c.shape.num, uint8(c.id), stuck
+	g.shape, g.worker, g.state, g.deferring = c.shape.num, uint8(c.id), stuck, s.Deferring
 	if s.Err != nil {
 		g.loose = true
 		c.bad++
@@ -173,7 +170,7 @@ func (c *scanner) stack(s *Stack) {
 func (c *scanner) waiting(g *goroutine, s *Stack) {
 	raw := &c.a.gs[s.Index]
 	c.refs = c.a.wait.RefsOf(raw, *s.Trace, c.refs[:0])
-	g.waits = uint32(len(c.waits))
+	c.wants = c.wants[:0]
 	for _, r := range c.refs {
 		if r.Sudog != 0 {
 			c.a.book(r.Sudog)
@@ -185,14 +182,14 @@ func (c *scanner) waiting(g *goroutine, s *Stack) {
 		if r.Addr == 0 || !hasGoroutineWakers(r.Kind()) {
 			w.Addr = 0
 		}
-		c.waits = append(c.waits, w)
+		c.wants = append(c.wants, w)
 	}
-	g.nwaits = uint32(len(c.refs))
+	g.waits, g.nwaits = c.waits.add(c.wants), uint32(len(c.wants))
 }
 
 // pointers notes which objects the goroutine's stack refers to.
 func (c *scanner) pointers(g *goroutine, s *Stack) {
-	g.slots = uint32(len(c.slots))
+	c.held = c.held[:0]
 	own := c.shape.own
 	for i := range s.Live {
 		p := &s.Live[i]
@@ -203,12 +200,12 @@ func (c *scanner) pointers(g *goroutine, s *Stack) {
 		if p.Frame < len(own) && own[p.Frame] {
 			word |= slotOwn
 		}
-		c.slot(g, p.Value, word, uint16(min(p.Frame, 1<<16-1)))
+		c.slot(p.Value, word, uint16(min(p.Frame, 1<<16-1)))
 	}
 	for _, r := range c.a.rt.StackRoots(&c.a.gs[s.Index]) {
-		c.slot(g, r, uint64(r)&slotAddr|slotExact, 0)
+		c.slot(r, uint64(r)&slotAddr|slotExact, 0)
 	}
-	g.nslots = uint32(len(c.slots)) - g.slots
+	g.slots, g.nslots = c.slots.add(c.held), uint32(len(c.held))
 }
 
 // nearby is how many of a goroutine's last pointers are compared with a new
@@ -216,16 +213,16 @@ func (c *scanner) pointers(g *goroutine, s *Stack) {
 const nearby = 24
 
 // slot notes one pointer.
-func (c *scanner) slot(g *goroutine, v mem.Addr, word uint64, frame uint16) {
+func (c *scanner) slot(v mem.Addr, word uint64, frame uint16) {
 	if c.a.interesting(v) {
-		c.fold(g, v, word, frame)
+		c.fold(v, word, frame)
 	}
 }
 
 // fold puts a pointer to those of the goroutine, unless it is one of them.
-func (c *scanner) fold(g *goroutine, v mem.Addr, word uint64, frame uint16) {
-	for i := len(c.slots) - 1; i >= max(int(g.slots), len(c.slots)-nearby); i-- {
-		s := &c.slots[i]
+func (c *scanner) fold(v mem.Addr, word uint64, frame uint16) {
+	for i := len(c.held) - 1; i >= max(0, len(c.held)-nearby); i-- {
+		s := &c.held[i]
 		if s.value() != v {
 			continue
 		}
@@ -239,7 +236,7 @@ func (c *scanner) fold(g *goroutine, v mem.Addr, word uint64, frame uint16) {
 		s.word |= word
 		return
 	}
-	c.slots = append(c.slots, slotRef{word, frame, frame})
+	c.held = append(c.held, slotRef{word, frame, frame})
 }
 
 // interesting reports whether v points to an object of the heap or to a
@@ -293,7 +290,7 @@ func (a *Analyzer) slotsOf(i int) []slotRef {
 	if g.state == gone {
 		return nil
 	}
-	return a.workers[g.worker].slots[g.slots : g.slots+g.nslots]
+	return a.workers[g.worker].slots.run(g.slots, int(g.nslots))
 }
 
 // waitsOf are the objects that goroutine i waits on.
@@ -302,7 +299,7 @@ func (a *Analyzer) waitsOf(i int) []waitRef {
 	if g.state == gone {
 		return nil
 	}
-	return a.workers[g.worker].waits[g.waits : g.waits+uint32(g.nwaits)]
+	return a.workers[g.worker].waits.run(g.waits, int(g.nwaits))
 }
 
 // extentOf returns what a pointer must point into to reach the object at a.

@@ -57,9 +57,13 @@ func (a *Analyzer) startsFor(n int, op wait.Op) []started {
 	var list []started
 	ops := opsFor(a.objects[n].kind, op)
 	routes := a.paths(n, nil)
+	cancels := a.cancels(n, op, routes)
 	for i, p := range routes {
 		if p.hops > maxStartHops {
 			break
+		}
+		if cancels != nil && cancels[i].up {
+			continue // the end of a context does not end those above it
 		}
 		for _, s := range a.startsAt[p.node] {
 			st := &a.starts[s]

@@ -50,9 +50,9 @@ func (a *Analyzer) propagate() {
 func (a *Analyzer) reviveStarts(n int) {
 	var known, can [sides]bool
 	for _, w := range a.waitersOf(n) {
-		s := side(w.op)
+		s := side(w.op())
 		if !known[s] {
-			known[s], can[s] = true, !a.settled(uint32(n), s) && len(a.startsFor(n, w.op)) > 0
+			known[s], can[s] = true, !a.settled(uint32(n), s) && len(a.startsFor(n, w.op())) > 0
 		}
 		if can[s] {
 			a.info[w.g].state = live
@@ -112,7 +112,7 @@ func (a *Analyzer) wakeSide(n uint32, of uint8, i int32, s state, todo []int32) 
 	}
 	o.woken[of] = s
 	for _, w := range a.waitersOf(int(n)) {
-		if g := &a.info[w.g]; w.g != i && side(w.op) == of && g.state < s {
+		if g := &a.info[w.g]; w.g != i && side(w.op()) == of && g.state < s {
 			g.state = s
 			todo = append(todo, w.g)
 		}

@@ -23,22 +23,21 @@ const (
 // variableRefs are the references of goroutines to package-level variables
 // that lead to objects: those that the code in their frames makes, from where
 // it goes on.
-func (a *Analyzer) variableRefs(ctx context.Context) []ref {
+func (a *Analyzer) variableRefs(ctx context.Context) (refs blocks[ref]) {
 	if a.code == nil {
-		return nil
+		return refs
 	}
 	vars := a.leadingVariables()
 	if len(vars) == 0 {
-		return nil
+		return refs
 	}
 	byShape, first := a.byShape()
-	var refs []ref
 	for _, n := range vars {
 		x := a.nodes[n].extent
 		u := a.code.Users(x.Start, max(x.End, x.Start+8))
 		known := make(map[mem.Addr]bool) // by pc: frames are shared
 		for s, sh := range a.shapes.list {
-			if ctx.Err() != nil || len(refs) > maxUsers {
+			if ctx.Err() != nil || refs.n > maxUsers {
 				return refs
 			}
 			frame, ok := a.uses(u, sh, known)
@@ -46,7 +45,7 @@ func (a *Analyzer) variableRefs(ctx context.Context) []ref {
 				continue
 			}
 			for _, i := range byShape[first[s]:first[s+1]] {
-				refs = append(refs, ref{node: n, g: i, inner: uint16(frame), outer: uint16(frame), exact: true, own: true, named: true})
+				refs.add([]ref{{node: n, g: i, inner: uint16(frame), outer: uint16(frame), exact: true, own: true, named: true}})
 			}
 		}
 	}

@@ -48,7 +48,7 @@ func parse(args []string) (options, error) {
 	var o options
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	sizes := f.String("n", "1000,10000,100000,1000000", "sizes: numbers of goroutines")
-	shapes := f.String("shapes", "mixed,fanin", "shapes, of "+strings.Join(cores.Shapes, ", "))
+	shapes := f.String("shapes", "mixed,fanin,pairs,mutex", "shapes, of "+strings.Join(cores.Shapes, ", "))
 	only := f.String("commands", "", "only these, by name (default all)")
 	f.IntVar(&o.runs, "runs", 3, "runs of each command; the median is reported")
 	f.StringVar(&o.base, "base", "", "another rtdbg executable, to be compared with in the same run")

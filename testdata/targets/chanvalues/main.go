@@ -81,14 +81,14 @@ func references() {
 	pointers := make(chan *point, 2)
 	pointers <- p
 	pointers <- nil
-	expect("pointers", pointers, []string{fmt.Sprintf("%p", p), "nil"}, nil)
+	expect("pointers", pointers, []string{fmt.Sprintf(`%p → {X:0 Y:0 Name:""}`, p), "nil"}, nil)
 
 	x := errors.New("x")
 	errs := make(chan error, 3)
 	errs <- nil
 	errs <- x
 	errs <- p
-	expect("errors", errs, []string{"nil", fmt.Sprintf("*errors.errorString(%p)", x), fmt.Sprintf("*main.point(%p)", p)}, nil)
+	expect("errors", errs, []string{"nil", fmt.Sprintf(`*errors.errorString(%p → {s:"x"})`, x), fmt.Sprintf(`*main.point(%p → {X:0 Y:0 Name:""})`, p)}, nil)
 
 	any := make(chan interface{}, 3)
 	any <- 42

@@ -3,7 +3,8 @@
 // NAME.addr of the done channel, NAME.ctx.addr and NAME.type of the context
 // that owns it, NAME.parents, the types of the contexts that it was made from,
 // nearest first, NAME.children, and of one with a deadline when it is due on
-// CLOCK_MONOTONIC.
+// CLOCK_MONOTONIC. NAME.canceller is the goroutine that holds the function which
+// cancels it, NAME.onlooker one that has the context alone.
 package main
 
 import (
@@ -176,6 +177,50 @@ func signalled(background context.Context) {
 	truth.Await(<-entered, "chan receive")
 }
 
+// never is a channel that nobody sends to.
+var never = make(chan struct{})
+
+// cancels has a function that cancels a context, and calls it when it goes on.
+//
+//go:noinline
+func cancels(name string, cancel context.CancelFunc) {
+	defer cancel()
+	truth.Set(name+".canceller", truth.Goid())
+	entered <- truth.Goid()
+	<-never
+}
+
+// looksOn has a context, and closes another channel when it goes on.
+//
+//go:noinline
+func looksOn(name string, ctx context.Context, other chan struct{}) {
+	truth.Set(name+".onlooker", truth.Goid())
+	entered <- truth.Goid()
+	<-never
+	if ctx.Err() == nil {
+		close(other)
+	}
+}
+
+// held has goroutines that know a context with a child and in different ways:
+// only one of them can cancel it, and that cancels the child as well, whose
+// deadline does not concern the parent.
+func held(background context.Context) {
+	ctx, cancel := context.WithCancel(background)
+	child, cancelChild := context.WithTimeout(ctx, far)
+	kept = append(kept, cancelChild)
+	describe("held", ctx, 1, background)
+	describe("heldchild", child, 0, ctx, background)
+	go looksOn("held", ctx, make(chan struct{}))
+	truth.Await(<-entered, "chan receive")
+	go looksOn("heldchild", context.WithValue(child, key{}, 1), make(chan struct{}))
+	truth.Await(<-entered, "chan receive")
+	go cancels("held", cancel)
+	truth.Await(<-entered, "chan receive")
+	waits("held", ctx)
+	waits("heldchild", child)
+}
+
 func main() {
 	truth.Limit()
 	background := plain()
@@ -183,6 +228,7 @@ func main() {
 	value(background)
 	parent(background)
 	selected(background)
+	held(background)
 	strange(background)
 	signalled(background)
 	newer(background)

@@ -71,7 +71,7 @@ func sessionChangesHands(s *scene.Scene) {
 		time.Sleep(long)
 		x.end()
 	})
-	truth.Await(s.ID("closer"))
+	truth.Await(s.ID("closer"), "sleep") // the session is open
 	s.Start("behind", a.both)
 }
 

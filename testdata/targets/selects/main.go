@@ -1,11 +1,13 @@
 // Selects has a goroutine in each kind of select. For the select NAME it prints
 // NAME.goid and NAME.cases, the cases in source order as "recv 0x…", "send 0x…"
-// or "recv nil", separated by commas.
+// or "recv nil", separated by commas. NAME.line may say in which line the first
+// is, NAME.step how many lines below it the next.
 package main
 
 import (
 	"fmt"
 	"reflect"
+	"runtime"
 	"strings"
 
 	"rtdbgtargets/internal/truth"
@@ -34,6 +36,17 @@ func enter(name string, cases ...string) {
 	truth.Set(name+".cases", strings.Join(cases, ","))
 	truth.Set(name+".goid", truth.Goid())
 	entered <- truth.Goid()
+}
+
+// took is the case that was taken: none is.
+var took int
+
+// next says that the cases of the select begin two lines below the call, the next
+// so many lines below.
+func next(name string, step int) {
+	_, _, line, _ := runtime.Caller(1)
+	truth.Set(name+".line", line+2)
+	truth.Set(name+".step", step)
 }
 
 func start(f func()) {
@@ -89,6 +102,7 @@ func nilSends() {
 func mixed() {
 	a, b, c, d := make(chan int), make(chan int), make(chan int), make(chan int)
 	enter("mixed", recv(a), send(b), recv(c), send(d))
+	next("mixed", 1)
 	select {
 	case <-a:
 	case b <- 1:
@@ -108,6 +122,76 @@ func both() {
 	case v := <-c:
 		truth.Set("impossible", v)
 	}
+}
+
+// mixedNil has nil channels among sends and receives, and at both ends.
+func mixedNil() {
+	a, b := make(chan int), make(chan string)
+	enter("mixednil", send(nothing), recv(a), recv(nothing), send(b), send(nothing), recv(nothing))
+	next("mixednil", 2)
+	select {
+	case nothing <- 1:
+		took = 1
+	case <-a:
+		took = 2
+	case <-nothing:
+		took = 3
+	case b <- "x":
+		took = 4
+	case nothing <- 2:
+		took = 5
+	case <-nothing:
+		took = 6
+	}
+}
+
+func allNil() {
+	enter("allnil", recv(nothing), send(nothing), recv(nothing))
+	next("allnil", 2)
+	select {
+	case <-nothing:
+		took = 7
+	case nothing <- 1:
+		took = 8
+	case <-nothing:
+		took = 9
+	}
+}
+
+// many has so many cases that their array is zeroed by a call or in a loop.
+func many() {
+	c := make([]chan int, 10)
+	var cases []string
+	for i := range c {
+		c[i] = make(chan int)
+		if i%3 == 0 {
+			cases = append(cases, send(c[i]))
+		} else {
+			cases = append(cases, recv(c[i]))
+		}
+	}
+	enter("many", cases...)
+	next("many", 1)
+	select {
+	case c[0] <- 0:
+	case <-c[1]:
+	case <-c[2]:
+	case c[3] <- 3:
+	case <-c[4]:
+	case <-c[5]:
+	case c[6] <- 6:
+	case <-c[7]:
+	case <-c[8]:
+	case c[9] <- 9:
+	}
+}
+
+func reflectedNil() {
+	enter("reflectednil", recv(nothing), send(nothing))
+	reflect.Select([]reflect.SelectCase{
+		{Dir: reflect.SelectRecv, Chan: reflect.ValueOf(nothing)},
+		{Dir: reflect.SelectSend, Chan: reflect.ValueOf(nothing), Send: reflect.ValueOf(1)},
+	})
 }
 
 func reflected() {
@@ -143,6 +227,10 @@ func main() {
 	start(nilSends)
 	start(mixed)
 	start(both)
+	start(mixedNil)
+	start(allNil)
+	start(many)
+	start(reflectedNil)
 	start(reflected)
 	start(reflectedFew)
 	truth.Park()

@@ -159,6 +159,9 @@ func PrintStuck(scenes []*Scene) {
 func PrintAlike(scenes []*Scene) {
 	for _, s := range scenes {
 		for _, role := range s.roles {
+			if truth.Status(s.goids[role]) == "" {
+				truth.Fatal("%s: the goroutine of role %s has ended", s.name, role)
+			}
 			truth.Await(s.goids[role])
 		}
 		s.print("goids")

@@ -165,12 +165,15 @@ func Park() {
 // it after its longest useful life, so that a test that is killed leaves no
 // program behind. It needs no thread and no goroutine. Every target calls it
 // first.
-func Limit() {
+func Limit() { LimitTo(20 * 60) }
+
+// LimitTo is Limit for a program that is to live at most so many seconds: one
+// that takes more and more memory.
+func LimitTo(life int64) {
 	const (
 		prSetPtracer  = 0x59616d61
 		sigevSignal   = 0
 		clockMonotone = 1
-		life          = 20 * 60
 	)
 	syscall.RawSyscall(syscall.SYS_PRCTL, prSetPtracer, ^uintptr(0), 0)
 	// The kernel's struct sigevent and struct itimerspec.
