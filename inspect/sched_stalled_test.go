@@ -21,7 +21,7 @@ func TestSchedOfATargetWhoseSysmonIsStuck(t *testing.T) {
 			r := target.Start(t, exe, target.Options{Env: []string{"GODEBUG=schedtrace=1,scheddetail=1,asyncpreemptoff=1", "GOGC=off"}})
 			s := awaitSched(t, r, func(s *inspect.Sched) bool {
 				return slices.ContainsFunc(s.Ps, func(p inspect.SchedP) bool { return p.InSyscall }) &&
-					slices.ContainsFunc(s.Ms, func(m inspect.SchedM) bool { return m.WaitsForLock != nil })
+					slices.ContainsFunc(s.Ms, func(m inspect.SchedM) bool { return m.WaitsForLock != nil && m.WaitsForLock.Name != "" }) // it spins before it sleeps
 			})
 			mainGoid := uint64(r.Vars.Int(t, "main.goid"))
 			i := slices.IndexFunc(s.Ps, func(p inspect.SchedP) bool { return p.InSyscall })
