@@ -118,7 +118,7 @@ func (p *Process) poller() string {
 		return "a thread that was not found: " + err.Error()
 	}
 	for i := range ms {
-		if p.doesOnSystemStack(&ms[i]) == "polls the network" {
+		if state, _ := p.does(&ms[i], p.onThread(&ms[i])); state == ThreadPolls {
 			return fmt.Sprintf("m%d, thread %d, sleeps in the poller", ms[i].ID, ms[i].ProcID)
 		}
 	}

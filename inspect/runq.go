@@ -21,6 +21,13 @@ type RunQP struct {
 	RunQ []uint64 `json:"runq"`
 	// Note says what is unreadable.
 	Note string `json:"note,omitempty"`
+
+	// Queued are the goroutines of RunNext and RunQ with what is known of
+	// them, in the order in which the P would run them.
+	Queued []Queued `json:"queued"`
+
+	// addrs are the goroutines of RunNext and RunQ.
+	addrs []mem.Addr
 }
 
 // RunQ is all runnable goroutines, by queue.
@@ -31,32 +38,44 @@ type RunQ struct {
 	// whatever queue they stand in.
 	NowRunnable int    `json:"now_runnable"`
 	Note        string `json:"note,omitempty"`
+
+	// GlobalQueued are those of Global with what is known of them.
+	GlobalQueued []Queued `json:"global_queued"`
+	// World says whether goroutines may run.
+	World World `json:"world"`
+	// Odd is what does not fit together in the queues.
+	Odd []QueueFinding `json:"odd"`
 }
 
 // RunQ returns the run queues in the order in which the scheduler would take
-// from them.
+// from them, with why nothing runs them yet and what does not fit together.
 func (p *Process) RunQ(ctx context.Context) (*RunQ, error) {
 	count, err := p.Count(ctx)
 	if err != nil {
 		return nil, err
 	}
-	r := &RunQ{Ps: []RunQP{}, Global: []uint64{}, NowRunnable: count.By[rt.Runnable]}
+	r := &RunQ{Ps: []RunQP{}, Global: []uint64{}, GlobalQueued: []Queued{}, NowRunnable: count.By[rt.Runnable], Odd: []QueueFinding{}}
 	ps, err := p.RT.AllPs()
 	if err != nil && len(ps) == 0 {
 		return nil, err
 	}
-	for i := range ps {
-		r.Ps = append(r.Ps, p.runQP(&ps[i]))
-	}
 	s, serr := p.RT.Sched()
+	r.World = world(&s)
+	hold := p.newHolding(r.World, &s, ps)
+	for i := range ps {
+		q := p.runQP(&ps[i])
+		q.Queued = p.inQueue(q.addrs, func() string { return hold.behind(&ps[i]) })
+		r.Ps = append(r.Ps, q)
+	}
 	global, gerr := p.RT.GList(s.RunQHead, max(count.All(), int(s.RunQSize))+1)
 	for _, a := range global {
 		r.Global = append(r.Global, p.goid(a))
 	}
+	r.GlobalQueued = p.inQueue(global, hold.global)
 	if err := errors.Join(err, serr, gerr); err != nil {
 		r.Note = err.Error()
 	}
-	return r, nil
+	return r, p.checkQueues(ctx, r, ps, &s, global)
 }
 
 // Count returns the numbers of goroutines by status, which are read once and
@@ -80,7 +99,7 @@ func (p *Process) Count(ctx context.Context) (rt.Counts, error) {
 
 // runQP returns the queue of one P.
 func (p *Process) runQP(pp *rt.P) RunQP {
-	q := RunQP{ID: pp.ID, Status: p.RT.PStatus(pp), RunQ: []uint64{}}
+	q := RunQP{ID: pp.ID, Status: p.RT.PStatus(pp), RunQ: []uint64{}, Queued: []Queued{}}
 	if pp.M != 0 {
 		if m, err := p.RT.ReadM(pp.M); err == nil {
 			q.M = &m.ID
@@ -93,11 +112,13 @@ func (p *Process) runQP(pp *rt.P) RunQP {
 	}
 	if pp.RunNext != 0 {
 		q.RunNext = p.goidOrNil(pp.RunNext)
+		q.addrs = append(q.addrs, pp.RunNext)
 	}
 	list, err := pp.Queue()
 	if err != nil {
 		q.Note = err.Error()
 	}
+	q.addrs = append(q.addrs, list...)
 	for _, a := range list {
 		q.RunQ = append(q.RunQ, p.goid(a))
 	}

@@ -3,11 +3,10 @@ package inspect
 import (
 	"context"
 	"errors"
+	"slices"
 
-	"rtdbg/inspect/arch"
 	"rtdbg/inspect/mem"
 	"rtdbg/inspect/rt"
-	"rtdbg/inspect/stack"
 )
 
 // Sched is the scheduler: its global state (runtime.sched), every P and every
@@ -38,6 +37,12 @@ type Sched struct {
 	LastPollNS *int64 `json:"last_poll_ns"`
 	// RunQSize is the length of the global run queue.
 	RunQSize int32 `json:"runqsize"`
+
+	// Sysmon is the thread that is sysmon, nil if none was recognised.
+	Sysmon *SchedM `json:"sysmon"`
+	// StopTheWorld says who stops the world and who keeps it from stopping,
+	// nil while goroutines may run.
+	StopTheWorld *StopTheWorld `json:"stop_the_world"`
 
 	Ps []SchedP `json:"ps"`
 	Ms []SchedM `json:"ms"`
@@ -73,28 +78,39 @@ type SchedP struct {
 	SchedTick   uint32 `json:"schedtick"`
 	SyscallTick uint32 `json:"syscalltick"`
 	Note        string `json:"note,omitempty"`
+
+	// InSyscall says that its thread is in a system call and has not lost it
+	// yet. Up to Go 1.25 that is a status of the P, since Go 1.26 that of the
+	// goroutine. SyscallGoid is the goroutine.
+	InSyscall   bool    `json:"in_syscall"`
+	SyscallGoid *uint64 `json:"syscall_goid"`
+	// Running is the goroutine that it runs, with its stack.
+	Running *Running `json:"running"`
+	// Queue are the goroutines that wait for it, RunNext first: at most
+	// shownQueue of them.
+	Queue []Brief `json:"queue"`
+	// NextTimerNS is the time until its next timer fires, in ns; nil for none.
+	NextTimerNS *int64   `json:"next_timer_ns"`
+	MCache      mem.Addr `json:"mcache"`
+	// GFree is the number of dead goroutines that it keeps for reuse.
+	GFree int32 `json:"gfreecnt"`
+	// GCWorker is what its worker of the garbage collector is while it
+	// marks: dedicated, fractional or idle.
+	GCWorker string `json:"gc_worker,omitempty"`
+	// Preempt says that it was asked to enter the scheduler.
+	Preempt bool `json:"preempt"`
 }
 
-// SchedM is an M.
-type SchedM struct {
-	ID   int64    `json:"id"`
-	Addr mem.Addr `json:"addr"`
-	// Thread is the kernel's id of the thread, nil while it has none.
-	Thread *uint64 `json:"thread"`
-	P      *int32  `json:"p"`
-	// Goid is the goroutine that it runs, also in a system call.
-	Goid *uint64 `json:"goid"`
-	// Does says what it does, in a few words; "" if that is not known.
-	Does     string `json:"does"`
-	Spinning bool   `json:"spinning"`
-	Blocked  bool   `json:"blocked"`
-	InCgo    bool   `json:"incgo"`
-	// Locks counts the reasons not to preempt it; PreemptOff is one in words.
-	Locks      int32  `json:"locks"`
-	PreemptOff string `json:"preemptoff,omitempty"`
-	// LockedGoid is the goroutine that is locked to it.
-	LockedGoid *uint64 `json:"locked_goid"`
-	Dying      int32   `json:"dying,omitempty"`
+// shownQueue is how many goroutines of a run queue are named in Sched.
+const shownQueue = 20
+
+// Running is a goroutine on a P.
+type Running struct {
+	Brief
+	// ForNS is for how long the P has run it or others that it woke, at
+	// least, in ns: sysmon looks every 10 ms or so. nil if that is not known.
+	ForNS  *int64        `json:"for_ns"`
+	Frames []FrameRecord `json:"frames"`
 }
 
 // Sched returns the state of the scheduler. It does not read the goroutines but
@@ -124,13 +140,19 @@ func (p *Process) Sched(ctx context.Context) (*Sched, error) {
 	byAddr := make(map[mem.Addr]*rt.P, len(ps))
 	for i := range ps {
 		byAddr[ps[i].Addr] = &ps[i]
-		r.Ps = append(r.Ps, p.schedP(&ps[i]))
+		r.Ps = append(r.Ps, p.schedP(&ps[i], ms))
 		if status := r.Ps[i].Status; r.World == Stopping && status != rt.PGCStop && status != rt.PIdle {
 			r.StillToStop = append(r.StillToStop, ps[i].ID)
 		}
 	}
 	for i := range ms {
-		r.Ms = append(r.Ms, p.schedM(&ms[i], byAddr[ms[i].P]))
+		r.Ms = append(r.Ms, p.schedM(&ms[i], byAddr[ms[i].P], ms))
+	}
+	if i := slices.IndexFunc(r.Ms, func(m SchedM) bool { return m.State == ThreadIsSysmon }); i >= 0 {
+		r.Sysmon = &r.Ms[i]
+	}
+	if r.World != Runs {
+		r.StopTheWorld = p.stopTheWorld(r, ps, ms)
 	}
 	if err := errors.Join(perr, merr); err != nil {
 		r.Note = err.Error()
@@ -150,98 +172,63 @@ func world(s *rt.Sched) World {
 	return Stopped
 }
 
-func (p *Process) schedP(pp *rt.P) SchedP {
+// schedP returns a P; ms are all threads.
+func (p *Process) schedP(pp *rt.P, ms []rt.M) SchedP {
 	q := p.runQP(pp)
 	s := SchedP{ID: pp.ID, Addr: pp.Addr, Status: q.Status, M: q.M, Goid: q.Goid, RunNext: q.RunNext,
-		Timers: pp.Timers.Len, SchedTick: pp.SchedTick, SyscallTick: pp.SyscallTick, Note: q.Note}
+		Timers: pp.Timers.Len, SchedTick: pp.SchedTick, SyscallTick: pp.SyscallTick, Note: q.Note,
+		MCache: pp.MCache, GFree: pp.GFree, GCWorker: p.RT.GCWorker(pp), Preempt: pp.Preempt, Queue: []Brief{}}
 	if n := int(pp.RunQTail - pp.RunQHead); n >= 0 && n <= len(pp.RunQ) {
 		s.RunQSize = &n
 	}
+	for _, a := range q.addrs[:min(len(q.addrs), shownQueue)] {
+		s.Queue = append(s.Queue, p.brief(a))
+	}
+	if t := pp.NextTimer(); t != 0 {
+		if d, _, ok := p.Now().Until(t); ok {
+			s.NextTimerNS = &d
+		}
+	}
+	if m := p.syscallM(pp, ms); m != nil {
+		s.InSyscall, s.SyscallGoid = true, p.goidOrNil(m.CurG)
+	}
+	s.Running = p.onP(pp)
 	return s
 }
 
-// schedM returns a thread; pp is the P that it holds, nil for none.
-func (p *Process) schedM(m *rt.M, pp *rt.P) SchedM {
-	s := SchedM{ID: m.ID, Addr: m.Addr, Thread: orNil(m.ProcID), Does: p.does(m), Spinning: m.Spinning, Blocked: m.Blocked,
-		InCgo: m.InCgo, Locks: m.Locks, Dying: m.Dying}
-	if pp != nil {
-		s.P = &pp.ID
-	}
-	if m.CurG != 0 {
-		s.Goid = p.goidOrNil(m.CurG)
-	}
-	if m.LockedG != 0 {
-		s.LockedGoid = p.goidOrNil(m.LockedG)
-	}
-	if m.PreemptOff.Len > 0 {
-		if why, err := p.RT.ReadString(m.PreemptOff); err == nil {
-			s.PreemptOff = why
+// syscallM returns the thread that is in a system call with the right to go on
+// with pp unless that is taken away meanwhile (runtime.retake, proc.go), nil for
+// none. Up to Go 1.25 pp then has a status of its own and no thread.
+func (p *Process) syscallM(pp *rt.P, ms []rt.M) *rt.M {
+	status := p.RT.PStatus(pp)
+	for i := range ms {
+		m := &ms[i]
+		held := status == rt.PSyscall && m.OldP == pp.Addr && m.P == 0 && m.SyscallTick == pp.SyscallTick ||
+			status == rt.PRunning && m.P == pp.Addr && pp.M == m.Addr
+		if !held || m.CurG == 0 {
+			continue
+		}
+		if g, err := p.RT.ReadG(m.CurG); err == nil && p.RT.Status(&g) == rt.Syscall {
+			return m
 		}
 	}
-	return s
+	return nil
 }
 
-// does says what a thread does: by the goroutine that it runs, or without one
-// by the functions on its system stack.
-func (p *Process) does(m *rt.M) string {
-	if m.IsExtra && m.ProcID == 0 {
-		// Its goroutine waits with it (runtime.oneNewExtraM).
-		return "waits for a thread of C"
+// onP returns the goroutine on pp with its stack, nil for none.
+func (p *Process) onP(pp *rt.P) *Running {
+	g := p.runningOn(pp)
+	if g == nil {
+		return nil
 	}
-	if m.CurG != 0 {
-		g, err := p.RT.ReadG(m.CurG)
-		switch {
-		case err != nil:
-			return ""
-		case p.RT.Status(&g) != rt.Syscall:
-			return "runs a goroutine"
-		case m.InCgo:
-			return "runs C"
-		}
-		return "is in a system call"
+	r := &Running{Brief: p.briefOf(g), Frames: []FrameRecord{}}
+	for f := range p.FrameRecords(p.trace(g)) {
+		r.Frames = append(r.Frames, f)
 	}
-	if word := p.doesOnSystemStack(m); word != "" {
-		return word
-	}
-	switch {
-	case m.ProcID == 0:
-		return "is being started"
-	case m.Spinning:
-		return "looks for work"
-	}
-	return ""
-}
-
-// systemStack says what a thread does in whose system stack a function is
-// found: the first of them that is there. All names since Go 1.18.
-var systemStack = []struct{ function, does string }{
-	{"runtime.sysmon", "is sysmon"},
-	{"runtime.templateThread", "starts threads for locked ones"},
-	{"runtime.stoplockedm", "waits for its locked goroutine"},
-	{"runtime.gcstopm", "stands still with the world"},
-	{"runtime.exitsyscall0", "waits for a P after a system call"},
-	{"runtime.exitsyscallNoP", "waits for a P after a system call"},
-	{"runtime.stopTheWorldWithSema", "stops the world"},
-	{"runtime.netpoll", "polls the network"},
-	{"runtime.stopm", "idles"},
-	{"runtime.findRunnable", "looks for work"},
-	{"runtime.findrunnable", "looks for work"},
-	{"runtime.schedule", "schedules"},
-}
-
-// doesOnSystemStack says what a thread does by the functions on its system
-// stack, "" if that cannot be told.
-func (p *Process) doesOnSystemStack(m *rt.M) string {
-	on := make(map[string]bool)
-	p.systemTrace(m, func(t stack.Trace, _ arch.Regs) {
-		for i := range t.Stack.Frames {
-			on[t.Stack.Frames[i].Func.Name] = true
-		}
-	})
-	for _, s := range systemStack {
-		if on[s.function] {
-			return s.does
+	if pp.SchedWhen != 0 && pp.SysmonSchedTick == pp.SchedTick {
+		if d, _, ok := p.Now().Since(pp.SchedWhen); ok {
+			r.ForNS = &d
 		}
 	}
-	return ""
+	return r
 }

@@ -36,6 +36,8 @@ type golden struct {
 	// all keeps the pieces that do not speak of the program's own
 	// goroutines, and masks what differs between runs in them.
 	all bool
+	// shape keeps of JSON only which keys there are.
+	shape bool
 }
 
 // The goroutine ids of tables, by their column.
@@ -53,8 +55,9 @@ func cases() []golden {
 		{name: "waiters-waitgroup", script: "waiters", args: []string{"x={wg}"}, split: whole, ids: thirdColumn},
 		{name: "wakers", script: "wakers", split: heads},
 		{name: "wakers-one", script: "wakers", args: []string{"{closer}"}, split: whole},
-		{name: "runq", script: "runq", split: lines, all: true},
-		{name: "sched", script: "sched", split: lines, all: true},
+		{name: "runq", script: "runq", split: lines, all: true, shape: true},
+		{name: "sched", script: "sched", split: lines, all: true, shape: true},
+		{name: "gc", script: "gc", split: lines, all: true, shape: true},
 		{name: "buckets", script: "buckets", split: paragraphs},
 		{name: "buckets-top", script: "buckets", args: []string{"by=top"}, split: paragraphs},
 		{name: "buckets-state", script: "buckets", args: []string{"state", "min=3"}, split: paragraphs},
@@ -104,6 +107,9 @@ func TestGolden(t *testing.T) {
 	covered := map[string]bool{}
 	for _, l := range listings() {
 		covered[l.script] = true
+	}
+	for _, d := range diagnoses() {
+		covered[d.script] = true
 	}
 	for _, g := range cases() {
 		covered[g.script] = true
@@ -233,6 +239,37 @@ var (
 	chance = regexp.MustCompile(`"(ms)":\[\{.*\}\]|"(goroutines)":\{[^}]*\}|true|false|(?m:^nobody has polled.*\n?|^… +[a-z].*$)`)
 )
 
+// passing are lines about what runs at the instant of the capture, and about
+// what the collector has done so far.
+var passing = regexp.MustCompile(`(?m:^(p[0-9]+( runs|:)|global: |    |sysmon sleeps|a thread that looks).*\n?)`)
+
+// shapeOf is the keys of a JSON object, and those of the objects in its lists,
+// a line each; "" for what is none.
+func shapeOf(s string) string {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal([]byte(s), &fields) != nil {
+		return ""
+	}
+	var lines []string
+	for k, v := range fields {
+		lines = append(lines, k)
+		var list []map[string]json.RawMessage
+		if json.Unmarshal(v, &list) != nil || k != "ps" && k != "ms" {
+			continue
+		}
+		for _, object := range list {
+			for inner := range object {
+				// What is left out where it does not apply is no part of the shape.
+				if inner != "note" && inner != "preemptoff" && inner != "dying" && inner != "gc_worker" {
+					lines = append(lines, k+"[]."+inner)
+				}
+			}
+		}
+	}
+	slices.Sort(lines)
+	return strings.Join(slices.Compact(lines), "\n")
+}
+
 // mask replaces what differs between runs: ids by the roles of the goroutines.
 func (g golden) mask(s, format string, roles map[string]string) string {
 	s = address.ReplaceAllString(s, "0xADDR")
@@ -258,7 +295,13 @@ func (g golden) mask(s, format string, roles map[string]string) string {
 	if g.ids != nil && format == "text" {
 		s = g.ids.ReplaceAllStringFunc(s, byRole)
 	}
+	if g.all && format == "json" && g.shape {
+		return shapeOf(s)
+	}
 	if g.all {
+		if g.shape {
+			s = passing.ReplaceAllString(s, "")
+		}
 		s = anyNumber.ReplaceAllString(anyStatus.ReplaceAllString(s, "STATUS"), "N")
 		s = anyList.ReplaceAllStringFunc(s, func(m string) string {
 			if m[0] == '[' {

@@ -166,8 +166,14 @@ func (r *Runtime) IdleInSynctest(g *G) bool {
 
 // TracebackLabels reads the GODEBUG setting tracebacklabels (runtime.debug,
 // runtime1.go; since Go 1.26); ok is false where it was not found.
-func (r *Runtime) TracebackLabels() (on, ok bool) {
-	off, size, err := r.Layout.Offset("runtime.debug", "tracebacklabels")
+func (r *Runtime) TracebackLabels() (on, ok bool) { return r.godebug("tracebacklabels") }
+
+// AsyncPreemptOff reads the GODEBUG setting asyncpreemptoff.
+func (r *Runtime) AsyncPreemptOff() (on, ok bool) { return r.godebug("asyncpreemptoff") }
+
+// godebug reports whether a setting of runtime.debug is 1.
+func (r *Runtime) godebug(name string) (on, ok bool) {
+	off, size, err := r.Layout.Offset("runtime.debug", name)
 	if err != nil || size < 4 || r.Globals.Debug == 0 {
 		return false, false
 	}

@@ -19,10 +19,17 @@ type M struct {
 	P      mem.Addr `rt:"p"`
 	NextP  mem.Addr `rt:"nextp"`
 	OldP   mem.Addr `rt:"oldp"`
-	ID     int64    `rt:"id"`
+	// SyscallTick is OldP's SyscallTick at the last system call: while they
+	// are equal, the P has not been taken away.
+	SyscallTick uint32 `rt:"syscalltick"`
+	ID          int64  `rt:"id"`
 	// Locks counts what keeps the thread from being preempted.
 	Locks int32 `rt:"locks"`
 	Dying int32 `rt:"dying"`
+	// Mallocing and Throwing are not 0 while it allocates, or dies of an error
+	// of the runtime: the kind of it since Go 1.19.
+	Mallocing int32 `rt:"mallocing"`
+	Throwing  int32 `rt:"throwing"`
 	// PreemptOff, when not empty, is why curg may not be preempted.
 	PreemptOff layout.String `rt:"preemptoff"`
 	Spinning   bool          `rt:"spinning"`
@@ -69,10 +76,34 @@ type P struct {
 	RunQ     [256]mem.Addr `rt:"runq"`
 	// RunNext is the goroutine that runs before those in RunQ, or 0.
 	RunNext mem.Addr `rt:"runnext"`
+	// GFree is the number of dead goroutines that it keeps for reuse.
+	GFree int32 `rt:"gFree.size|gFree.n"`
+	// Preempt asks it to enter the scheduler soon, whatever it runs.
+	Preempt bool `rt:"preempt"`
+	// GCMarkWorkerMode is what its garbage collection worker is, by the
+	// constants gcMarkWorker…Mode (mgc.go): none, dedicated, fractional, idle.
+	GCMarkWorkerMode int64 `rt:"gcMarkWorkerMode"`
+	// CleanupsQueued counts the cleanups that were queued on it (since Go
+	// 1.26).
+	CleanupsQueued uint64 `rt:"cleanupsQueued,optional"`
 
 	// Timers are the heap of timers: of timerWhen since Go 1.23, of *timer
 	// before.
 	Timers layout.Slice `rt:"timers.heap|timers"`
+	// TimerWhen is the nanotime at which the first timer of the heap fires,
+	// TimerModified the earliest of those that were moved to an earlier time
+	// and not yet sorted in; 0 for none (runtime.timers.wakeTime, time.go).
+	TimerWhen     int64 `rt:"timers.minWhenHeap|timer0When"`
+	TimerModified int64 `rt:"timers.minWhenModified|timerModifiedEarliest"`
+}
+
+// NextTimer returns the nanotime at which the next timer of p fires, 0 for
+// none.
+func (p *P) NextTimer() int64 {
+	if p.TimerModified != 0 && (p.TimerWhen == 0 || p.TimerModified < p.TimerWhen) {
+		return p.TimerModified
+	}
+	return p.TimerWhen
 }
 
 // freezeStopWait is what sched.stopwait is set to when a program crashes

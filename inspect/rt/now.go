@@ -16,6 +16,12 @@ type MemStats struct {
 	// PauseEnd is a ring of the wall times at which pauses ended, ns.
 	PauseEnd [256]uint64 `rt:"pause_end"`
 	NumGC    uint32      `rt:"numgc"`
+	// PauseNS is the ring of the lengths of the pauses of collections, ns,
+	// PauseTotal their sum.
+	PauseNS     [256]uint64 `rt:"pause_ns"`
+	PauseTotal  uint64      `rt:"pause_total_ns"`
+	NumForcedGC uint32      `rt:"numforcedgc"`
+	EnableGC    bool        `rt:"enablegc"`
 }
 
 // ReadMemStats reads the mstats at a.

@@ -26,8 +26,8 @@ type args []starlark.Value
 
 // Builtins are all builtins, in the order of the help.
 func Builtins() []Builtin {
-	return slices.Concat(goroutineBuiltins(), schedulerBuiltins(), objectBuiltins(), answerBuiltins(), bucketBuiltins(), deadlockBuiltins(),
-		chansBuiltins(), locksBuiltins(), timersBuiltins(), netpollBuiltins(), memoryBuiltins(), outputBuiltins())
+	return slices.Concat(goroutineBuiltins(), schedulerBuiltins(), gcBuiltins(), threadBuiltins(), objectBuiltins(), answerBuiltins(), bucketBuiltins(), deadlockBuiltins(),
+		chansBuiltins(), locksBuiltins(), timersBuiltins(), netpollBuiltins(), memoryBuiltins(), outputBuiltins(), incidentBuiltins())
 }
 
 // FindBuiltin returns the builtin called name.

@@ -21,6 +21,7 @@ func runqClass() *class[*inspect.RunQ] {
 		attrs: []attr[R]{
 			{"ps", "the RunQP of each P", plain, func(in *Interp, r R) (starlark.Value, error) { return ok(in.classes.runqP.list(in, r.Ps)) }},
 			{"global", "goroutine ids in the global run queue, the next one first", plain, func(_ *Interp, r R) (starlark.Value, error) { return ok(goids(r.Global)) }},
+			{"state", "the whole answer, with attributes as in its JSON: ps with what is queued and why, global_queued, odd", plain, func(_ *Interp, r R) (starlark.Value, error) { return dataOf("RunQState", r, nil) }},
 			{"now_runnable", "number of goroutines whose status is runnable, whatever queue they stand in", plain, func(_ *Interp, r R) (starlark.Value, error) { return ok(integer(r.NowRunnable)) }},
 			{"note", "what is unreadable", plain, func(_ *Interp, r R) (starlark.Value, error) { return ok(text(r.Note)) }},
 		},
@@ -96,8 +97,50 @@ func runqReport(_ *Interp, r *inspect.RunQ) render.Report {
 		render.Table{Columns: render.Columns(">P", "STATUS", ">M", ">RUNS", ">RUNNEXT", "RUNQ (next first)"), Rows: rows},
 		render.Text(tail),
 	}
+	if lines := runqWhy(r); len(lines) > 0 {
+		sections = append(sections, render.Text(lines...))
+	}
 	if r.Note != "" {
 		sections = append(sections, render.Text("note: "+r.Note))
 	}
 	return render.Report{Sections: sections, Records: render.Of[any](r)}
+}
+
+// runqWhy says why the queues are not empty, who is in front, and what is odd.
+func runqWhy(r *inspect.RunQ) []string {
+	var lines []string
+	for i := range r.Ps {
+		if q := r.Ps[i].Queued; len(q) > 0 {
+			lines = append(lines, fmt.Sprintf("p%d: %s", r.Ps[i].ID, queueLine(q)))
+		}
+	}
+	if len(r.GlobalQueued) > 0 {
+		lines = append(lines, "global: "+queueLine(r.GlobalQueued))
+	}
+	for _, f := range r.Odd {
+		line := fmt.Sprintf("%s: %s", f.Verdict, f.What)
+		if f.Goid != nil {
+			line = fmt.Sprintf("%s: goroutine %d is %s", f.Verdict, *f.Goid, f.What)
+		}
+		if f.Where != "" {
+			line += " in " + f.Where
+		}
+		lines = append(lines, line+": "+f.Why)
+	}
+	return lines
+}
+
+// queueLine says why a queue waits, and names the first of it.
+func queueLine(q []inspect.Queued) string {
+	line := fmt.Sprintf("%s; next is goroutine %d, %s", q[0].Why, q[0].Goid, orWord(q[0].At, q[0].Start))
+	var longest int64
+	for i := range q {
+		if q[i].RunnableNS != nil {
+			longest = max(longest, *q[i].RunnableNS)
+		}
+	}
+	if longest > 0 {
+		line += fmt.Sprintf("; one has been runnable for %s", ns(longest))
+	}
+	return line
 }

@@ -139,6 +139,13 @@ func schedClass() *class[*rt.Sched] {
 			{"goidgen", "the last goroutine id handed out in a batch", plain, func(_ *Interp, s S) (starlark.Value, error) { return ok(natural(s.GoidGen)) }},
 			{"runqsize", "number of goroutines in the global run queue", plain, func(_ *Interp, s S) (starlark.Value, error) { return ok(integer(s.RunQSize)) }},
 			{"runq", "the Gs of the global run queue, the next one first", plain, schedRunQ},
+			{"state", "the whole answer of the command sched, with attributes as in its JSON: ps, ms, stop_the_world …", plain, func(in *Interp, _ S) (starlark.Value, error) {
+				full, err := in.p.Sched(in.ctx)
+				if err != nil {
+					return nil, err
+				}
+				return dataOf("SchedState", full, nil)
+			}},
 			{"gcwaiting", "not 0 while a stop-the-world is wanted or in force", plain, func(_ *Interp, s S) (starlark.Value, error) { return ok(natural(s.GCWaiting)) }},
 			{"stopwait", "number of Ps still to stop", plain, func(_ *Interp, s S) (starlark.Value, error) { return ok(integer(s.StopWait)) }},
 			{"sysmonwait", "not 0 while sysmon sleeps", plain, func(_ *Interp, s S) (starlark.Value, error) { return ok(natural(s.SysmonWait)) }},

@@ -17,13 +17,71 @@ func schedReport(in *Interp, _ *rt.Sched) render.Report {
 	}
 	sections := []render.Section{
 		render.Text(schedLines(s)...),
-		render.Table{Columns: render.Columns(">P", "STATUS", ">M", ">RUNS", ">RUNNEXT", ">RUNQ", ">TIMERS", ">SCHEDTICK", ">SYSCALLTICK"), Rows: schedPs(s)},
+		render.Table{Columns: render.Columns(">P", "STATUS", ">M", ">RUNS", ">RUNNEXT", ">RUNQ", ">TIMERS", ">NEXT", "GC", ">SCHEDTICK", ">SYSCALLTICK"), Rows: schedPs(s)},
 		render.Table{Columns: render.Columns(">M", ">THREAD", ">P", ">GOID", "DOES"), Rows: schedMs(s)},
+	}
+	if lines := runningLines(s); len(lines) > 0 {
+		sections = append(sections, render.Text(lines...))
 	}
 	if s.Note != "" {
 		sections = append(sections, render.Text("note: "+s.Note))
 	}
 	return render.Report{Sections: sections, Records: render.Of[any](s)}
+}
+
+// shownFrames is how many frames of a goroutine on a P are shown.
+const shownFrames = 8
+
+// shownQueue is how many goroutines that wait for a P are shown: runq has all.
+const shownQueue = 3
+
+// runningLines are the stacks of what runs, and what waits behind it.
+func runningLines(s *inspect.Sched) []string {
+	var lines []string
+	for i := range s.Ps {
+		p := &s.Ps[i]
+		if r := p.Running; r != nil {
+			line := fmt.Sprintf("p%d runs goroutine %d, which began in %s", p.ID, r.Goid, orWord(r.Start, "?"))
+			if r.ForNS != nil {
+				line += fmt.Sprintf(", for %s", ns(*r.ForNS))
+			}
+			if p.InSyscall {
+				line += ", and is in a system call"
+			}
+			lines = append(lines, line)
+			for _, f := range r.Frames[:min(len(r.Frames), shownFrames)] {
+				lines = append(lines, fmt.Sprintf("    %s %s:%d", f.Func, f.File, f.Line))
+			}
+		}
+		for _, q := range p.Queue[:min(len(p.Queue), shownQueue)] {
+			lines = append(lines, fmt.Sprintf("    behind it: goroutine %d %s", q.Goid, orWord(q.At, q.Start)))
+		}
+	}
+	return lines
+}
+
+// stopLines say who stops the world and who keeps it from stopping.
+func stopLines(w *inspect.StopTheWorld) []string {
+	if w == nil || w.By == nil {
+		return nil
+	}
+	line := fmt.Sprintf("goroutine %d on m%d stops it (%s), at %s", w.By.Goid, *w.ByM, orWord(w.Reason, "reason unknown"), w.By.At)
+	if w.SinceNS != nil {
+		line += fmt.Sprintf(", since %s", ns(*w.SinceNS))
+	}
+	if w.InC {
+		line += "; it is in C"
+	}
+	lines := []string{line}
+	for i := range w.Culprits {
+		c := &w.Culprits[i]
+		line := fmt.Sprintf("p%d keeps it: %s", c.P, c.Why)
+		if c.Goroutine != nil {
+			line = fmt.Sprintf("goroutine %d on p%d, thread %s, keeps it: %s, at %s", c.Goroutine.Goid, c.P, dash(c.Thread), c.Why, c.Goroutine.At)
+		}
+		lines = append(lines, line)
+	}
+	return lines
 }
 
 // failedReport is that of an answer for which something could not be read.
@@ -53,6 +111,13 @@ func schedLines(s *inspect.Sched) []string {
 	case inspect.Frozen:
 		lines = append(lines, "the world is frozen: the program was dying")
 	}
+	lines = append(lines, stopLines(s.StopTheWorld)...)
+	if s.NeedSpinning {
+		lines = append(lines, "a thread that looks for work is wanted (needspinning)")
+	}
+	if s.Sysmon != nil && s.SysmonWait {
+		lines = append(lines, "sysmon sleeps until a P is busy")
+	}
 	return lines
 }
 
@@ -65,7 +130,7 @@ func schedPs(s *inspect.Sched) render.Seq[[]string] {
 				queue = fmt.Sprint(*p.RunQSize)
 			}
 			row := []string{fmt.Sprint(p.ID), string(p.Status), dash(p.M), dash(p.Goid), dash(p.RunNext), queue,
-				fmt.Sprint(p.Timers), fmt.Sprint(p.SchedTick), fmt.Sprint(p.SyscallTick)}
+				fmt.Sprint(p.Timers), nextTimer(p), orWord(p.GCWorker, "-"), fmt.Sprint(p.SchedTick), fmt.Sprint(p.SyscallTick)}
 			if !yield(row, nil) {
 				return
 			}
@@ -106,4 +171,12 @@ func mWords(m *inspect.SchedM) string {
 		words = append(words, "is crashing")
 	}
 	return strings.Join(words, ", ")
+}
+
+// nextTimer is the time until a P's next timer, "-" for none.
+func nextTimer(p *inspect.SchedP) string {
+	if p.NextTimerNS == nil {
+		return "-"
+	}
+	return ns(*p.NextTimerNS)
 }

@@ -1,0 +1,129 @@
+package scripts_test
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"rtdbg/inspect"
+	"rtdbg/inspect/repl/repltest"
+	"rtdbg/inspect/star"
+)
+
+// patient is a target, as it is started.
+type patient struct {
+	repltest.Patient
+	// live has it attached to instead of read from the core that a crash
+	// leaves: what the script sees would not survive that. The script is run
+	// until it finds what it should.
+	live bool
+}
+
+func dead(p repltest.Patient) patient  { return patient{Patient: p} }
+func alive(p repltest.Patient) patient { return patient{Patient: p, live: true} }
+
+func incidentOf(ill string) patient {
+	return dead(repltest.Patient{Program: "incidents", Args: []string{"-ill=" + ill}})
+}
+
+// diagnosis is a script that looks for an illness, with a target that has it and
+// one that has not. says and alsoHas are what is to be said of the former.
+type diagnosis struct {
+	script        string
+	ill, well     patient
+	args          []string
+	says, alsoHas string
+}
+
+// still has a target that nothing is preempted in and no garbage collected.
+var still = []string{"GODEBUG=asyncpreemptoff=1", "GOGC=off"}
+
+func diagnoses() []diagnosis {
+	well := incidentOf("none")
+	assists := alive(repltest.Patient{Program: "assists", Env: still[:1], Ldflags: "-checklinkname=0"})
+	stopping := alive(repltest.Patient{Program: "stopworld", Env: still})
+	return []diagnosis{
+		{"stuck", incidentOf("groups"), well, nil, "200 wait in", "main.groups.func1"},
+		{"leak_suspects", incidentOf("growing"), incidentOf("groups"), nil, "40 goroutines of main.", "fan-out, one each"},
+		{"stw_pause", stopping, well, nil, "stops it (read mem stats)", "main.loop"},
+		{"sched_latency", dead(repltest.Patient{Program: "runq"}), well, nil, "20 runnable goroutines wait for 2 Ps, all busy", "main.other"},
+		{"write_pump", incidentOf("writers"), incidentOf("groups"), []string{"min=25"}, "30 goroutines of main.writer", "main.reader"},
+		{"lock_convoy", incidentOf("convoy"), well, nil, "30 goroutines wait for a mutex", "sleep"},
+		{"lost_shutdown", incidentOf("lost"), well, nil, "nobody can wake it", "main.lost"},
+		{"idle_spin", alive(repltest.Patient{Program: "spinners"}), well, nil, "threads spin", "THREAD"},
+		{"mark_assist", assists, well, nil, "goroutines wait until the collector has marked", "main.allocator"},
+		{"thread_locked", incidentOf("locked"), well, nil, "3 goroutines are locked to threads", "waits for its locked goroutine"},
+		{"cgo_stuck", dead(repltest.Patient{Program: "cgo", Cgo: true}), well, nil, "1 goroutines are in C", "sleepInC"},
+		{"timer_storm", incidentOf("timers"), well, nil, "2000 timers", "main.receive"},
+		{"fd_wait", incidentOf("remote"), well, nil, "20 of 20 goroutines that wait for file descriptors wait for 127.0.0.1", "127.0.0.1:"},
+	}
+}
+
+// Each script recognises the target that has the illness, and not the one that
+// has not.
+func TestIncidents(t *testing.T) {
+	for _, d := range diagnoses() {
+		t.Run(d.script, func(t *testing.T) {
+			text := d.ill.diagnose(t, d.script, d.args, true)
+			if !strings.Contains(text, d.says) || !strings.Contains(text, d.alsoHas) {
+				t.Errorf("the ill target: %s\nwant %q and %q", text, d.says, d.alsoHas)
+			}
+			d.well.diagnose(t, d.script, d.args, false)
+		})
+	}
+}
+
+// diagnose runs a script on a target and returns what it prints; the test fails
+// unless it finds the illness or not, as wanted.
+func (p patient) diagnose(t *testing.T, script string, args []string, want bool) string {
+	t.Helper()
+	if !p.live {
+		c := p.Take(t)
+		q, err := inspect.OpenCore(t.Context(), c.Exe, c.Core, inspect.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer q.Close()
+		text, found := answer(t, q, script, args)
+		if found != want {
+			t.Errorf("%v: found is %t, want %t: %s", p, found, want, text)
+		}
+		return text
+	}
+	text := ""
+	for start := 0; start < 10; start++ {
+		r := p.Start(t)
+		for try := 0; try < 200; try++ {
+			q, err := inspect.Attach(t.Context(), r.PID, inspect.Options{})
+			if err != nil {
+				repltest.Missing(t, "attach: %v", err)
+			}
+			var found bool
+			text, found = answer(t, q, script, args)
+			q.Close()
+			if found == want {
+				return text
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+		r.Kill()
+	}
+	t.Errorf("%v: found is never %t: %s", p, want, text)
+	return text
+}
+
+// answer runs a script and returns its text, and whether it says that it found
+// the illness.
+func answer(t *testing.T, p *inspect.Process, script string, args []string) (text string, found bool) {
+	t.Helper()
+	in := star.New(p, star.Options{})
+	g := golden{name: script, script: script, args: slices.Clone(args)}
+	first, _, _ := strings.Cut(g.run(t, in, "json"), "\n")
+	var record struct{ Found bool }
+	if err := json.Unmarshal([]byte(first), &record); err != nil {
+		t.Fatalf("%s: %v: %s", script, err, first)
+	}
+	return g.run(t, in, "text"), record.Found
+}

@@ -1,0 +1,100 @@
+// Stalled stops the scheduler in the middle of its work: sysmon is stuck in the
+// printing of a schedtrace, because standard error is a pipe that is full, and
+// holds sched.lock. It must be run with GODEBUG=schedtrace=1,scheddetail=1 and
+// asyncpreemptoff=1, and GOGC=off; its standard error says nothing.
+//
+// main is in a system call with its P, which sysmon does not take away; parker
+// has parked, and its thread waits for sched.lock.
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"unsafe"
+
+	"rtdbgtargets/internal/truth"
+)
+
+var (
+	spinning, park int32
+	spins          uint64
+)
+
+func parker(id chan<- int64, wake <-chan int) {
+	id <- truth.Goid()
+	atomic.StoreInt32(&spinning, 1)
+	for atomic.LoadInt32(&park) == 0 {
+		spins++
+	}
+	<-wake
+}
+
+// stall makes standard error a pipe that is full, and returns once a thread is
+// stuck in writing to it.
+func stall() {
+	var p [2]int
+	truth.Check(syscall.Pipe(p[:]))
+	truth.Check(syscall.SetNonblock(p[1], true))
+	for full := make([]byte, 4096); ; {
+		if _, err := syscall.Write(p[1], full); err != nil {
+			break
+		}
+	}
+	for one := []byte{0}; ; {
+		if _, err := syscall.Write(p[1], one); err != nil {
+			break
+		}
+	}
+	truth.Check(syscall.SetNonblock(p[1], false))
+	truth.Check(syscall.Dup3(p[1], 2, 0))
+	for !writing() {
+	}
+}
+
+// writing reports whether a thread is in write(2, …).
+func writing() bool {
+	for _, tid := range threads {
+		fd, err := syscall.Open(tid, syscall.O_RDONLY, 0)
+		if err != nil {
+			continue
+		}
+		n, _ := syscall.Read(fd, buf[:])
+		syscall.Close(fd)
+		if n > 0 && strings.HasPrefix(string(buf[:n]), inWrite) {
+			return true
+		}
+	}
+	return false
+}
+
+var (
+	buf     [256]byte
+	threads []string
+	inWrite = fmt.Sprintf("%d 0x2 ", syscall.SYS_WRITE)
+)
+
+func main() {
+	truth.Limit()
+	runtime.GOMAXPROCS(2)
+	id := make(chan int64)
+	go parker(id, make(chan int))
+	parks := <-id
+	truth.Until(&spinning)
+	entries, err := os.ReadDir("/proc/self/task")
+	truth.Check(err)
+	for _, e := range entries {
+		threads = append(threads, "/proc/self/task/"+e.Name()+"/syscall")
+	}
+	text := []byte(fmt.Sprintf("main.goid=%d\nparker.goid=%d\npid=%d\ngo=%s\nready\n", truth.Goid(), parks, os.Getpid(), runtime.Version()))
+	var p [2]int
+	truth.Check(syscall.Pipe(p[:]))
+	stall()
+	atomic.StoreInt32(&park, 1)
+	syscall.RawSyscall(syscall.SYS_WRITE, 1, uintptr(unsafe.Pointer(&text[0])), uintptr(len(text)))
+	var b [1]byte
+	syscall.Read(p[0], b[:])
+}
