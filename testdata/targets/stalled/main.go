@@ -78,7 +78,7 @@ var (
 )
 
 func main() {
-	truth.Limit()
+	truth.LimitTo(5 * 60) // it takes a processor
 	runtime.GOMAXPROCS(2)
 	id := make(chan int64)
 	go parker(id, make(chan int))

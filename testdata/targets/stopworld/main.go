@@ -45,7 +45,7 @@ func say(text string) {
 func main() {
 	how := flag.String("how", "loop", "who keeps the world")
 	flag.Parse()
-	truth.Limit()
+	truth.LimitTo(5 * 60) // it takes a processor
 	runtime.GOMAXPROCS(3)
 	me := fmt.Sprintf("stopper.goid=%d\n", truth.Goid())
 	id := make(chan int64)
