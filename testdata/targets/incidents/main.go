@@ -35,14 +35,19 @@ var (
 	kept []interface{}
 )
 
-// start runs f in a goroutine and returns its id.
+// stay are the goroutines that wait for good.
+var stay []int64
+
+// start runs f in a goroutine, which waits for good, and returns its id.
 func start(f func()) int64 {
 	id := make(chan int64)
 	go func() {
 		id <- truth.Goid()
 		f()
 	}()
-	return <-id
+	goid := <-id
+	stay = append(stay, goid)
+	return goid
 }
 
 func receive() { <-gate }
@@ -89,20 +94,23 @@ func growing() {
 	}
 }
 
-func writer(messages chan string) {
+func writer(id chan int64, messages chan string) {
+	id <- truth.Goid()
 	for range messages {
 	}
 }
 
 // reader starts the writer of its connection and leaves.
-func reader() {
+func reader(id chan int64) {
 	messages := make(chan string)
-	go writer(messages)
+	go writer(id, messages)
 }
 
 func writers() {
+	id := make(chan int64)
 	for i := 0; i < 30; i++ {
-		start(reader)
+		go reader(id)
+		stay = append(stay, <-id)
 	}
 }
 
@@ -156,9 +164,9 @@ func main() {
 		truth.Fatal("no illness %q", *ill)
 	}
 	f()
-	// Whoever was started is where it will stay, once the world has been
-	// stopped for it.
-	time.Sleep(50 * time.Millisecond)
+	for _, goid := range stay {
+		truth.Await(goid)
+	}
 	runtime.GC()
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM)

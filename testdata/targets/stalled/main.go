@@ -55,16 +55,19 @@ func stall() {
 	}
 }
 
-// writing reports whether a thread is in write(2, …).
+// writing reports whether a thread is in write(2, …). The runtime does not hear
+// of its system calls: it might take the P away, and could not give it back.
 func writing() bool {
-	for _, tid := range threads {
-		fd, err := syscall.Open(tid, syscall.O_RDONLY, 0)
-		if err != nil {
+	const atCwd = -100
+	for _, path := range threads {
+		dir := atCwd
+		fd, _, errno := syscall.RawSyscall6(syscall.SYS_OPENAT, uintptr(dir), uintptr(unsafe.Pointer(path)), syscall.O_RDONLY, 0, 0, 0)
+		if errno != 0 {
 			continue
 		}
-		n, _ := syscall.Read(fd, buf[:])
-		syscall.Close(fd)
-		if n > 0 && strings.HasPrefix(string(buf[:n]), inWrite) {
+		n, _, errno := syscall.RawSyscall(syscall.SYS_READ, fd, uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)))
+		syscall.RawSyscall(syscall.SYS_CLOSE, fd, 0, 0)
+		if errno == 0 && strings.HasPrefix(string(buf[:n]), inWrite) {
 			return true
 		}
 	}
@@ -73,7 +76,7 @@ func writing() bool {
 
 var (
 	buf     [256]byte
-	threads []string
+	threads []*byte
 	inWrite = fmt.Sprintf("%d 0x2 ", syscall.SYS_WRITE)
 )
 
@@ -87,7 +90,9 @@ func main() {
 	entries, err := os.ReadDir("/proc/self/task")
 	truth.Check(err)
 	for _, e := range entries {
-		threads = append(threads, "/proc/self/task/"+e.Name()+"/syscall")
+		path, err := syscall.BytePtrFromString("/proc/self/task/" + e.Name() + "/syscall")
+		truth.Check(err)
+		threads = append(threads, path)
 	}
 	text := []byte(fmt.Sprintf("main.goid=%d\nparker.goid=%d\npid=%d\ngo=%s\nready\n", truth.Goid(), parks, os.Getpid(), runtime.Version()))
 	var p [2]int
