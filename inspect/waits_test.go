@@ -197,6 +197,17 @@ func TestIOWaitNamesTheDescriptor(t *testing.T) {
 	})
 }
 
+// A goroutine that waits in a method that was promoted to a type of the program
+// stands where the program calls it.
+func TestPlaceIsNoWrapper(t *testing.T) {
+	take(t, "network", func(t *testing.T, c *target.Capture, p *inspect.Process) {
+		f, ok := goroutine(t, p, c.Vars.Int(t, "promoted.goid")).Place()
+		if !ok || f.Func != "main.readPromoted" {
+			t.Errorf("it stands at %s %s:%d, want main.readPromoted", f.Func, f.File, f.Line.Line)
+		}
+	})
+}
+
 // A system call names its thread.
 func TestSyscallNamesTheThread(t *testing.T) {
 	take(t, "waits", func(t *testing.T, c *target.Capture, p *inspect.Process) {

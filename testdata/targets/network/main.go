@@ -5,6 +5,7 @@ package main
 
 import (
 	"bufio"
+	"io"
 	"net"
 	"net/http"
 	"time"
@@ -120,6 +121,15 @@ func serve(l net.Listener) {
 	http.Serve(l, http.NotFoundHandler())
 }
 
+// wrapped has the methods of a connection through an interface: the compiler
+// makes a wrapper of each.
+type wrapped struct{ net.Conn }
+
+func readPromoted(r io.Reader) {
+	enter("promoted")
+	r.Read(make([]byte, 8))
+}
+
 func main() {
 	truth.Limit()
 	l := listen("listener")
@@ -142,6 +152,9 @@ func main() {
 		kept = append(kept, s)
 		start(func() { f(c) }, "IO wait")
 	}
+	c, s = dial(l)
+	kept = append(kept, s)
+	start(func() { readPromoted(&wrapped{c}) }, "IO wait")
 	start(func() { accept(l) }, "IO wait")
 
 	hl := listen("http")
