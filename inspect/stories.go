@@ -30,6 +30,10 @@ type Root struct {
 	// Alike counts further goroutines that stand at the same place and keep
 	// others waiting in the same way.
 	Alike int `json:"alike,omitempty"`
+	// Circle says that it waits itself for one of those behind it, as far as
+	// is known: a deadlock, unless somebody comes who is not seen to be able to
+	// end its wait.
+	Circle bool `json:"circle,omitempty"`
 	// Through are the objects on which those next to it wait, at most
 	// graph.MaxVia, the one with most behind it first.
 	Through []Through `json:"through"`
@@ -106,7 +110,7 @@ func (p *Process) stories(ctx context.Context, d *Diagnosis) error {
 // to them wait for them.
 func (r *Root) kind() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s %s %t", r.State, r.Place, r.Certainty, r.Choice > 1)
+	fmt.Fprintf(&b, "%s %s %s %t %t", r.State, r.Place, r.Certainty, r.Choice > 1, r.Circle)
 	for _, t := range r.Through {
 		fmt.Fprintf(&b, "\n%s %s", t.Kind, t.How)
 	}
@@ -125,7 +129,7 @@ func (w *waitGraph) telling(r *graph.Root) bool {
 
 func (p *Process) newRoot(w *waitGraph, r *graph.Root) Root {
 	g := p.gs[r.Goroutine]
-	root := Root{Goid: g.Goid, State: g.state(), Place: g.place(), Behind: r.Behind, Choice: r.Choice, Certainty: r.Certainty, Through: []Through{}}
+	root := Root{Goid: g.Goid, State: g.state(), Place: g.place(), Behind: r.Behind, Choice: r.Choice, Certainty: r.Certainty, Circle: r.Circle, Through: []Through{}}
 	for _, o := range r.Objects {
 		t := Through{Object: w.addr(o), Kind: w.kind(o), Waiters: len(w.waitersOf(o))}
 		for _, role := range w.rolesOf(o) {

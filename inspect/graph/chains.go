@@ -21,6 +21,9 @@ type Root struct {
 	// Choice is how many goroutines share the role that makes it the end, at
 	// least: 1 where only it can end the wait on an object.
 	Choice int
+	// Circle says that it waits itself for one of those behind it, as far as
+	// is known, which is less sure than that they wait for it.
+	Circle bool
 }
 
 // MaxVia limits the objects of a Root.
@@ -50,8 +53,8 @@ const (
 const lone = 10000
 
 // Roots finds the ends of chains: from waiter to the likeliest of those who can
-// wake it, and so on, the surest and longest first. Circles have no end: see
-// Deadlocks.
+// wake it, and so on, the surest and longest first. Circles have no end unless
+// one of their steps is less sure than others: see Deadlocks.
 func Roots(in Input) []Root {
 	w := &walk{in: &in, chains: make(map[int32]*chain)}
 	singles := 0
@@ -73,6 +76,8 @@ func Roots(in Input) []Root {
 type walk struct {
 	in     *Input
 	chains map[int32]*chain
+	// circles are the roots that are in a circle.
+	circles map[int32]bool
 }
 
 // at returns the chain of object o with its first step.
@@ -133,17 +138,52 @@ func (w *walk) follow(o int32) {
 	if len(path) == 0 {
 		return
 	}
-	root, through, weakest := int32(-1), int32(-1), uint8(3)
-	if o < 0 {
-		root, through = path[len(path)-1].next, places[len(path)-1]
-	} else if c := w.at(o); c.state == known {
-		root, through, weakest = c.root, c.through, c.grade
+	switch {
+	case o < 0:
+		settle(path, path[len(path)-1].next, places[len(path)-1], 3)
+	case w.at(o).state == known:
+		c := w.at(o)
+		settle(path, c.root, c.through, c.grade)
+	default:
+		w.circle(path, places, slices.Index(places, o))
 	}
-	for i := len(path) - 1; i >= 0; i-- {
-		c := path[i]
+}
+
+// settle fills in the end of chains that lead to one another.
+func settle(path []*chain, root, through int32, weakest uint8) {
+	for _, c := range slices.Backward(path) {
 		weakest = min(weakest, c.grade)
 		c.root, c.through, c.grade, c.state = root, through, weakest, known
 	}
+}
+
+// circle fills in the ends of chains that come back to number first of them.
+// Where one step of the circle is less sure than others, as of who waits for a
+// channel that many can reach, the one who waits for that is taken for the end;
+// where all are alike there is none.
+func (w *walk) circle(path []*chain, places []int32, first int) {
+	least, most := first, path[first].first()
+	for i := first; i < len(path); i++ {
+		if path[i].first() < path[least].first() {
+			least = i
+		}
+		most = max(most, path[i].first())
+	}
+	if path[least].first() == most {
+		settle(path, -1, -1, 3)
+		return
+	}
+	last := least - 1
+	if least == first {
+		last = len(path) - 1
+	}
+	root, through := path[last].next, places[last]
+	settle(slices.Concat(path[least:], path[first:least]), root, through, 3)
+	settle(path[:first], root, through, path[first].grade)
+	if w.circles == nil {
+		w.circles = make(map[int32]bool)
+	}
+	w.circles[root] = true
 }
 
 // gather counts who stands behind each root.
@@ -164,7 +204,7 @@ func (w *walk) gather() []Root {
 		if !ok {
 			at = len(roots)
 			place[c.root] = at
-			roots = append(roots, Root{Goroutine: c.root, Choice: int(w.chains[c.through].choice)})
+			roots = append(roots, Root{Goroutine: c.root, Choice: int(w.chains[c.through].choice), Circle: w.circles[c.root]})
 		}
 		r := &roots[at]
 		for _, g := range w.in.Waiters(o) {

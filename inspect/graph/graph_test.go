@@ -149,6 +149,8 @@ func TestRoots(t *testing.T) {
 		{"a chain", "a > mu1; b > mu2; c > mu3; mu1 < b!; mu2 < c!; mu3 < live!", []string{"live 3 inferred of 1 via mu3"}},
 		{"the weakest step counts", "a > mu1; b > c; mu1 < b!; c < live", []string{"live 2 possible of 1 via c"}},
 		{"a circle has no end", "a > mu1; b > mu2; mu1 < b!; mu2 < a!; c > mu1", nil},
+		{"a circle ends where it is least sure", "a > mu1; b > c; d > mu1; mu1 < b!; c < a", []string{"b 2 inferred of 1 via mu1 in a circle"}},
+		{"who leads to such a circle", "a > mu1; b > c; d > mu2; mu1 < b!; c < a; mu2 < a!", []string{"b 2 inferred of 1 via mu1 in a circle"}},
 		{"what explains is not followed to what does not", "a > mu1; b > jobs; mu1 < b!; jobs < live1+live2",
 			[]string{"b 1 inferred of 1 via mu1", "live1 1 possible of 2 via jobs"}},
 		{"the surest case of a select", "a > x mu1; x < live1; mu1 < live2!", []string{"live2 1 inferred of 1 via mu1"}},
@@ -163,7 +165,11 @@ func TestRoots(t *testing.T) {
 				for _, o := range r.Objects {
 					via = append(via, w.objects[o])
 				}
-				got = append(got, fmt.Sprintf("%s %d %s of %d via %s", w.names[r.Goroutine], r.Behind, r.Certainty, r.Choice, strings.Join(via, ",")))
+				root := fmt.Sprintf("%s %d %s of %d via %s", w.names[r.Goroutine], r.Behind, r.Certainty, r.Choice, strings.Join(via, ","))
+				if r.Circle {
+					root += " in a circle"
+				}
+				got = append(got, root)
 			}
 			if !slices.Equal(got, x.want) {
 				t.Errorf("got  %q\nwant %q", got, x.want)

@@ -165,6 +165,9 @@ func rootLines(r *inspect.Root) []string {
 		}
 		lines = append(lines, line)
 	}
+	if r.Circle {
+		lines = append(lines, "    it waits itself for one of those, as far as is known: if nobody else comes, that is a deadlock")
+	}
 	switch {
 	case r.Alike == 1:
 		lines = append(lines, "    1 more goroutine there keeps others waiting in the same way")
@@ -188,6 +191,7 @@ func rootClass() *class[inspect.Root] {
 			{"state", "its wait reason, or its status if it does not wait", plain, func(_ *Interp, r R) (starlark.Value, error) { return ok(text(r.State)) }},
 			{"place", "where the program stands in it", plain, func(_ *Interp, r R) (starlark.Value, error) { return ok(text(r.Place)) }},
 			{"behind", "number of goroutines that wait for it, through others or not", plain, func(_ *Interp, r R) (starlark.Value, error) { return ok(integer(r.Behind)) }},
+			{"circle", "it waits itself for one of those behind it, as far as is known", plain, func(_ *Interp, r R) (starlark.Value, error) { return ok(starlark.Bool(r.Circle)) }},
 			{"alike", "number of further goroutines that keep others waiting in the same way, at the same place", plain, func(_ *Interp, r R) (starlark.Value, error) { return ok(integer(r.Alike)) }},
 			{"choice", "1 if only it can end the waits, else how many qualify alike", plain, func(_ *Interp, r R) (starlark.Value, error) { return ok(integer(r.Choice)) }},
 			{"certainty", "that of the weakest step of the surest chain", plain, func(_ *Interp, r R) (starlark.Value, error) { return ok(text(r.Certainty)) }},
