@@ -296,7 +296,7 @@ func (in *Interp) waitSentence(on []wait.On) string {
 		}
 		part := strings.TrimPrefix(in.onPhrase(&on[i]), "waits ")
 		if on[i].Line != nil {
-			part += fmt.Sprintf(" in line %d", *on[i].Line)
+			part += fmt.Sprintf(" at line %d", *on[i].Line)
 		}
 		parts = append(parts, part)
 	}
