@@ -237,7 +237,7 @@ func TestVersionsAreRecognised(t *testing.T) {
 			}
 			// The time of creation of the original is that of its capture, the
 			// copy has only that of its last change.
-			times := regexp.MustCompile(`"(wait|in|min)_ns":-?\d+`)
+			times := regexp.MustCompile(`"(wait|in|min|ready|runnable|for)_ns":-?\d+`)
 			a, b := times.ReplaceAllString(answers(t, want), ""), times.ReplaceAllString(answers(t, p), "")
 			if a != b {
 				t.Errorf("answers differ: %s", firstDifference(a, b))

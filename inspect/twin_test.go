@@ -63,7 +63,10 @@ func sameAnswers(t *testing.T, p, q *inspect.Process) {
 }
 
 // duration is a time up to the instant of the capture, or from it, in JSON.
-var duration = regexp.MustCompile(`"(in_ns|wait_ns|min_ns)":(-?\d+)`)
+var duration = regexp.MustCompile(`"(in_ns|wait_ns|min_ns|ready_ns|runnable_ns|for_ns)":(-?\d+)`)
+
+// spoken is such a time in a sentence.
+var spoken = regexp.MustCompile(` for \d[0-9.hmsµn]*`)
 
 // symbolic is a package-level variable with its address.
 var symbolic = regexp.MustCompile(`[^ "]+ \((0x[0-9a-f]+)\)`)
@@ -128,7 +131,8 @@ func answers(t *testing.T, p *inspect.Process) string {
 		fmt.Fprintln(&b, a, toJSON(t, w), err)
 	}
 	// A stripped program has no names of variables.
-	return symbolic.ReplaceAllString(absolute(t, b.String(), p.Now()), "$1")
+	text := symbolic.ReplaceAllString(absolute(t, b.String(), p.Now()), "$1")
+	return spoken.ReplaceAllString(text, " for TIME")
 }
 
 // firstDifference shows the first line in which two texts differ, from a little
