@@ -1,7 +1,10 @@
 package inspect_test
 
 import (
+	"bytes"
 	"context"
+	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"testing"
@@ -156,6 +159,13 @@ func startAssists(t *testing.T, version string) *target.Running {
 	return nil
 }
 
+// ended reports whether there is no process pid, or only what its parent has not
+// yet waited for.
+func ended(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err != nil || bytes.Contains(stat, []byte(") Z ")) || bytes.Contains(stat, []byte(") X "))
+}
+
 // awaitAllocators waits until all allocators are parked, at most two minutes,
 // and reports whether any stands in the queue of those who lack credit.
 func awaitAllocators(t *testing.T, r *target.Running) bool {
@@ -163,6 +173,9 @@ func awaitAllocators(t *testing.T, r *target.Running) bool {
 	allocators := r.Vars.Ints(t, "allocator.goids")
 	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		p, err := inspect.Attach(context.Background(), r.PID, inspect.Options{})
+		if err != nil && ended(r.PID) {
+			return false // its allocators need not wait
+		}
 		if err != nil {
 			target.Missing(t, "attach: %v", err)
 		}
