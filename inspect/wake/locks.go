@@ -153,7 +153,8 @@ func (a *Analyzer) deferredOn(i, n int, routes []route, ops lockOps) (fact strin
 
 // defers reports whether a deferred call unlocks object n: the wrapper of such a
 // call by its argument, another function by its code, which must not lock it
-// first, and by what it captured.
+// first, and by what it captured: where the code does not show what it works on,
+// that must point to what the lock lies in.
 func (a *Analyzer) defers(d *stack.Deferred, n int, routes []route, ops lockOps) bool {
 	at := a.objects[n].addr
 	if d.Wrapper && d.Callee != "" {
@@ -181,7 +182,7 @@ func (a *Analyzer) defers(d *stack.Deferred, n int, routes []route, ops lockOps)
 			continue
 		}
 		if slices.ContainsFunc(routes, func(p route) bool {
-			return p.hops <= 1 && p.node == m && offset(v, a.nodes[m].extent.Start) <= p.need
+			return p.hops == 0 && p.node == m && offset(v, a.nodes[m].extent.Start) <= p.need
 		}) {
 			return true
 		}
