@@ -80,38 +80,24 @@ func (r *resident) touch(off, n uint64) {
 	}
 }
 
-// trim lets the chunks that were touched go if they are too many in memory, or
-// puts off the next look by as many as there is room for. Who comes while
-// another does that waits, and does not read more.
+// trim lets all pages go if they are too many in memory, and puts off the next
+// look by as many chunks as there is room for. Who comes while another does that
+// waits, and does not read more.
 func (r *resident) trim() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.count.Load() < r.due.Load() {
 		return
 	}
+	room := r.limit - r.files()
+	if room <= 0 {
+		// Of a kernel that refuses, the pages just stay.
+		_ = unix.Madvise(r.b, unix.MADV_DONTNEED)
+		room = r.limit
+	}
 	const least = 8
-	if room := r.limit - r.files(); room > 0 {
-		r.due.Store(r.count.Load() + max(int64(room/maxFolio), least))
-		return
-	}
-	r.release()
-	r.due.Store(int64(max(r.limit/maxFolio, least)))
-}
-
-// release lets all chunks go that were touched.
-func (r *resident) release() {
-	from := -1 // the first chunk of a run
-	for c := range len(r.b)/maxFolio + 2 {
-		set := c*maxFolio < len(r.b) && r.touched[c/64].Load()&(1<<(c%64)) != 0
-		switch {
-		case set && from < 0:
-			from = c
-		case !set && from >= 0:
-			// Of a kernel that refuses, the pages just stay.
-			_ = unix.Madvise(r.b[from*maxFolio:min(c*maxFolio, len(r.b))], unix.MADV_DONTNEED)
-			from = -1
-		}
-	}
+	r.due.Store(max(int64(room/maxFolio), least))
+	// Of a chunk that was touched more may yet be brought in: it counts anew.
 	for i := range r.touched {
 		r.touched[i].Store(0)
 	}

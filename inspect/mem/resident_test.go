@@ -1,7 +1,6 @@
 package mem
 
 import (
-	"math/bits"
 	"os"
 	"path/filepath"
 	"testing"
@@ -9,8 +8,10 @@ import (
 	"rtdbg/inspect/exe"
 )
 
-func TestPagesOfALargeMappingAreLetGo(t *testing.T) {
-	const size, limit = 96 << 20, 48 << 20
+// mapZeros maps a file of so many bytes, which are 0 but for the first, and opens
+// what tells how much of this process is in memory.
+func mapZeros(t *testing.T, size int64) (*exe.Mapped, *os.File) {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "large")
 	if err := os.WriteFile(path, []byte{1}, 0o600); err != nil {
 		t.Fatal(err)
@@ -22,12 +23,18 @@ func TestPagesOfALargeMappingAreLetGo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer m.Close()
+	t.Cleanup(func() { m.Close() })
 	statm, err := os.Open("/proc/self/statm")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer statm.Close()
+	t.Cleanup(func() { statm.Close() })
+	return m, statm
+}
+
+func TestPagesOfALargeMappingAreLetGo(t *testing.T) {
+	const size, limit = 96 << 20, 48 << 20
+	m, statm := mapZeros(t, size)
 	r := newResident(m.Bytes, limit, statm)
 	for round := range 3 {
 		sum, most := byte(0), 0
@@ -47,13 +54,25 @@ func TestPagesOfALargeMappingAreLetGo(t *testing.T) {
 			t.Errorf("round %d: the bytes have changed: their sum is %d", round, sum)
 		}
 	}
-	r.release()
-	left := r.count.Load()
-	for i := range r.touched {
-		left += int64(bits.OnesCount64(r.touched[i].Load()))
+}
+
+// Pages count that are brought in by and by, in pieces that were touched before.
+func TestPagesOfTouchedPiecesCount(t *testing.T) {
+	const size, limit = 128 << 20, 32 << 20
+	m, statm := mapZeros(t, size)
+	r := newResident(m.Bytes, limit, statm)
+	most := 0
+	for page := range maxFolio / os.Getpagesize() {
+		for off := page * os.Getpagesize(); off < size; off += maxFolio {
+			r.touch(uint64(off), 1)
+			if m.Bytes[off] > 1 {
+				t.Fatal("the bytes have changed")
+			}
+		}
+		most = max(most, r.files())
 	}
-	if left != 0 {
-		t.Error("chunks that were let go count as touched")
+	if own := 64 << 20; most > limit+own {
+		t.Errorf("%d bytes were resident, the limit is %d", most, limit)
 	}
 }
 
