@@ -109,20 +109,31 @@ type lockedKey struct {
 // call in progress does not count, nor what is deferred. It is about the code,
 // not about which lock: Site.On says that where it is known.
 func (p *Program) Locked(pc mem.Addr, lock, unlock Ops) []Site {
-	key := lockedKey{pc, lock, unlock}
+	sites, _ := remembered(p, p.locked, lockedKey{pc, lock, unlock}, func() ([]Site, bool) {
+		if f := p.table.Func(pc); f != nil && pc > f.Entry {
+			return p.findLocked(p.fn(f), uint32(pc-f.Entry), lock, unlock), true
+		}
+		return nil, true
+	})
+	return sites
+}
+
+// remembered returns what known has for a question, or what find answers; that
+// is kept if ok.
+func remembered[V any](p *Program, known map[lockedKey]V, key lockedKey, find func() (V, bool)) (v V, ok bool) {
 	p.reachMu.RLock()
-	sites, ok := p.locked[key]
+	v, ok = known[key]
 	p.reachMu.RUnlock()
 	if ok {
-		return sites
+		return v, true
 	}
-	if f := p.table.Func(pc); f != nil && pc > f.Entry {
-		sites = p.findLocked(p.fn(f), uint32(pc-f.Entry), lock, unlock)
+	if v, ok = find(); !ok {
+		return v, false
 	}
 	p.reachMu.Lock()
 	defer p.reachMu.Unlock()
-	p.locked[key] = sites
-	return sites
+	known[key] = v
+	return v, true
 }
 
 // Held is Locked for the locks of package sync: mutexes, then those locked for

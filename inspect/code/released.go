@@ -23,19 +23,12 @@ type LetGo struct {
 // call in progress does not count, nor what is deferred. Like Locked it is
 // about the code, not about which lock.
 func (p *Program) Released(pc mem.Addr, lock, unlock Ops) LetGo {
-	key := lockedKey{pc, lock, unlock}
-	p.reachMu.RLock()
-	r, ok := p.released[key]
-	p.reachMu.RUnlock()
-	if ok {
-		return r
-	}
-	if f := p.table.Func(pc); f != nil && pc > f.Entry {
-		r = p.findReleased(p.fn(f), uint32(pc-f.Entry), lock, unlock)
-	}
-	p.reachMu.Lock()
-	defer p.reachMu.Unlock()
-	p.released[key] = r
+	r, _ := remembered(p, p.released, lockedKey{pc, lock, unlock}, func() (LetGo, bool) {
+		if f := p.table.Func(pc); f != nil && pc > f.Entry {
+			return p.findReleased(p.fn(f), uint32(pc-f.Entry), lock, unlock), true
+		}
+		return LetGo{}, true
+	})
 	return r
 }
 
@@ -64,27 +57,20 @@ func (p *Program) UnlocksFirst(entry mem.Addr, lock, unlock Ops) (sites []Site, 
 	if n == nil {
 		return nil, false
 	}
-	key := lockedKey{entry, lock, unlock}
-	p.reachMu.RLock()
-	sites, ok = p.firsts[key]
-	p.reachMu.RUnlock()
-	if ok {
+	return remembered(p, p.firsts, lockedKey{entry, lock, unlock}, func() ([]Site, bool) {
+		fl := p.flowOf(n)
+		if n.opaque || n.prim != 0 || fl.whole {
+			return nil, false
+		}
+		s := releaseSearch{fl: fl, turns: around(p.turns(n, lock, unlock)), at: none, seen: make(map[releaseState]bool)}
+		s.run()
+		slices.Sort(s.firsts)
+		var sites []Site
+		for _, i := range slices.Compact(s.firsts) {
+			sites = append(sites, s.turns[i].site)
+		}
 		return sites, true
-	}
-	fl := p.flowOf(n)
-	if n.opaque || n.prim != 0 || fl.whole {
-		return nil, false
-	}
-	s := releaseSearch{fl: fl, turns: around(p.turns(n, lock, unlock)), at: none, seen: make(map[releaseState]bool)}
-	s.run()
-	slices.Sort(s.firsts)
-	for _, i := range slices.Compact(s.firsts) {
-		sites = append(sites, s.turns[i].site)
-	}
-	p.reachMu.Lock()
-	defer p.reachMu.Unlock()
-	p.firsts[key] = sites
-	return sites, true
+	})
 }
 
 // around leaves of the pieces of each inlined call the principal one and those
