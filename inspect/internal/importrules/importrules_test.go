@@ -43,7 +43,7 @@ var arrows = map[string][]string{
 	"inspect/locate": append([]string{"inspect/rt"}, lower...),
 	"inspect/wait":   {"inspect/arch", "inspect/mem", "inspect/rt", "inspect/stack"},
 	"inspect/heap":   {"inspect/arch", "inspect/mem", "inspect/layout", "inspect/rt", "inspect/progress"},
-	"inspect/wake":   {"inspect/progress", "inspect/mem", "inspect/rt", "inspect/stack", "inspect/pcln", "inspect/code", "inspect/wait", "inspect/heap"},
+	"inspect/wake":   {"inspect/progress", "inspect/mem", "inspect/rt", "inspect/stack", "inspect/code", "inspect/wait", "inspect/heap"},
 	"inspect/graph":  {"inspect/mem", "inspect/rt", "inspect/wait", "inspect/wake"},
 	"inspect/names":  {"inspect/exe", "inspect/mem", "inspect/rt", "inspect/stack"},
 	"inspect/delve":  {"inspect/arch", "inspect/exe", "inspect/mem"},
