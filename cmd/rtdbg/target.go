@@ -115,9 +115,11 @@ func (a *app) answer(ctx context.Context, t opening, words []string) error {
 		return err
 	}
 	defer func() {
+		pause := p.Info().Pause
 		if err := t.close(p); err != nil {
 			a.warn(err.Error())
 		}
+		a.tellPause(p.Info().PID, pause)
 	}()
 	a.timing("opened", begin)
 	if interactive {
@@ -137,6 +139,13 @@ func (a *app) answer(ctx context.Context, t opening, words []string) error {
 		return err
 	}
 	return checkConditions(watched, p, failOn)
+}
+
+// tellPause says how long a process stood still for its capture.
+func (a *app) tellPause(pid int, pause time.Duration) {
+	if pause > 0 {
+		a.say(fmt.Sprintf("process %d stood still for %v", pid, pause.Round(10*time.Microsecond)))
+	}
 }
 
 // request is what the command line asks of the target, and whether that is a

@@ -1,0 +1,116 @@
+package inspect
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"rtdbg/inspect/capture"
+	"rtdbg/inspect/delve"
+	"rtdbg/inspect/exe"
+	"rtdbg/inspect/mem"
+	"rtdbg/inspect/tracee"
+)
+
+// Attach opens the process pid of this host. It stops the process for as long as
+// it takes to copy what answers need, and thinks afterwards: see capture. With
+// o.Stop the process stays stopped, under Delve, until Close.
+func Attach(ctx context.Context, pid int, o Options) (*Process, error) {
+	if o.Stop {
+		return attachStopped(ctx, pid, o)
+	}
+	return captureProcess(ctx, pid, o)
+}
+
+// openLive opens the memory and the executable of a process that runs.
+func openLive(pid int, o Options) (*Process, *mem.Process, error) {
+	if _, err := tracee.Check(pid); err != nil {
+		return nil, nil, err
+	}
+	m, err := mem.OpenProcess(pid)
+	if err != nil {
+		return nil, nil, err
+	}
+	f, err := exe.Open(m.ExePath())
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("process %d: %w", pid, err), m.Close())
+	}
+	p := &Process{Mem: m, opts: o, closers: []func() error{m.Close}}
+	p.adopt(f)
+	p.info = Info{PID: pid, Memory: m.Describe() + " (/proc/PID/mem)"}
+	if p.info.Exe, err = os.Readlink(m.ExePath()); err != nil {
+		p.info.Exe = m.ExePath()
+	}
+	p.kernel = m.KernelWaits() // a stopped thread waits for who stopped it
+	return p, m, nil
+}
+
+// attachStopped has Delve stop the process.
+func attachStopped(ctx context.Context, pid int, o Options) (*Process, error) {
+	p, m, err := openLive(pid, o)
+	if err != nil {
+		return nil, err
+	}
+	// Delve stops the process first and then loads its symbols.
+	now := liveNow()
+	p.now = func() Now { return now }
+	if p.session, err = delve.Attach(ctx, pid); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	threads, err := p.session.Threads(ctx)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("process %d: %w", pid, err), p.Close())
+	}
+	// Threads and mappings may have come and gone until it stopped.
+	if err := m.Refresh(); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	bias, err := m.LoadBias(p.exe)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("process %d: %w", pid, err), p.Close())
+	}
+	if err := p.open(ctx, target{arch: p.exe.Arch, bias: bias, threads: threads}); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
+}
+
+// captureProcess captures a process and opens the capture.
+func captureProcess(ctx context.Context, pid int, o Options) (*Process, error) {
+	p, m, err := openLive(pid, o)
+	if err != nil {
+		return nil, err
+	}
+	c, err := p.capture(ctx, m)
+	if err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	// What was the running process becomes the captured one: the executable and
+	// its layouts stay.
+	p.closers = append(p.closers, c.Close)
+	p.Mem, p.kernel = nil, nil
+	path := c.Path()
+	p.openDelve = func(ctx context.Context) (*delve.Session, error) { return delve.OpenCore(ctx, p.exe.Reopen(), path) }
+	if err := p.openCore(ctx, path); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	p.info.Memory = fmt.Sprintf("capture of process %d (%d MB)", p.info.PID, c.Bytes>>20)
+	return p, nil
+}
+
+// capture stops the process, copies, and lets it go.
+func (p *Process) capture(ctx context.Context, m *mem.Process) (*capture.Capture, error) {
+	ids := p.exe.BuildIDs()
+	t, err := capture.New(m, p.exe.Arch, p.info.Exe, cmp.Or(ids.Go, ids.GNU))
+	if err != nil {
+		return nil, err
+	}
+	defer t.Close()
+	sel := capture.Selection{}
+	if _, err := t.Rehearse(ctx, sel); err != nil {
+		return nil, err
+	}
+	return t.Take(ctx, sel, p.kernel)
+}

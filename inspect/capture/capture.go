@@ -1,0 +1,289 @@
+// Package capture copies what an answer needs out of a running process: it stops
+// the process, copies, and lets it go. The copy is a core file in memory, which
+// is read, and can be kept, as any other core.
+package capture
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"rtdbg/inspect/arch"
+	"rtdbg/inspect/mem"
+	"rtdbg/inspect/tracee"
+)
+
+// Target is a process of which captures are taken.
+type Target struct {
+	pid  int
+	arch *arch.Arch
+	mem  *mem.Process
+	// exe and buildID identify the executable.
+	exe, buildID  string
+	name, command string
+	auxv          []byte
+	// foreign says that the process is in another PID namespace than this one.
+	foreign bool
+	pages   *pagemap
+	// buffer is where the next capture goes to, nil if there is none yet.
+	buffer *buffer
+}
+
+// New prepares captures of the process p, whose executable is exe by its own
+// name and has the given build id. p stays the caller's.
+func New(p *mem.Process, a *arch.Arch, exe, buildID string) (*Target, error) {
+	t := &Target{pid: p.PID(), arch: a, mem: p, exe: exe, buildID: buildID}
+	var err error
+	if t.auxv, err = os.ReadFile(fmt.Sprintf("/proc/%d/auxv", t.pid)); err != nil {
+		return nil, fmt.Errorf("process %d: %w", t.pid, err)
+	}
+	if t.command, err = p.Command(); err != nil {
+		return nil, err
+	}
+	st, err := tracee.ReadStatus(t.pid)
+	if err != nil {
+		return nil, fmt.Errorf("process %d: %w", t.pid, err)
+	}
+	t.name, t.foreign = st.Name, st.Inner != 0 && st.Inner != t.pid
+	t.pages = openPagemap(t.pid)
+	return t, nil
+}
+
+// Close releases what the next capture would have used. Captures stay.
+func (t *Target) Close() error {
+	t.pages.close()
+	if t.buffer != nil {
+		t.buffer.close()
+		t.buffer = nil
+	}
+	return nil
+}
+
+// Estimate is what a capture would take.
+type Estimate struct {
+	// Bytes is how much would be copied, Time how long that took while the
+	// process ran.
+	Bytes uint64
+	Time  time.Duration
+	// LeftOut is how many bytes of the heap would not be copied.
+	LeftOut uint64
+}
+
+// ErrNoMemory says that this machine has not the memory for a capture.
+var ErrNoMemory = errors.New("not enough memory is available here")
+
+// Rehearse copies what Take would copy, while the process runs, so that Take
+// finds its memory at hand and the time that it needs is known.
+func (t *Target) Rehearse(ctx context.Context, sel Selection) (Estimate, error) {
+	if err := t.mem.Refresh(); err != nil {
+		return Estimate{}, err
+	}
+	p := makePlan(t.mem.Ranges(), t.pages, sel)
+	e := Estimate{Bytes: p.bytes, LeftOut: p.unwanted}
+	if free := available(); free > 0 && p.bytes > free/2 {
+		return e, fmt.Errorf("capture %d bytes of process %d: %w (%d bytes)", p.bytes, t.pid, ErrNoMemory, free)
+	}
+	if err := t.room(p); err != nil {
+		return e, err
+	}
+	c := copier{pid: t.pid, mem: t.mem, dst: t.buffer.b}
+	// The first time it is the memory here that takes the time.
+	for range 2 {
+		begin := time.Now()
+		if err := c.all(ctx, p.runs); err != nil {
+			return e, err
+		}
+		e.Time = time.Since(begin)
+	}
+	return e, nil
+}
+
+// slack is how much more than planned a capture may need, in bytes, because the
+// process goes on meanwhile.
+const slack = 64 << 20
+
+// room makes the buffer large enough for the plan.
+func (t *Target) room(p *plan) error {
+	if t.buffer == nil {
+		var err error
+		t.buffer, err = newBuffer(p.size + slack)
+		return err
+	}
+	if uint64(len(t.buffer.b)) < p.size {
+		return t.buffer.resize(p.size + slack)
+	}
+	return nil
+}
+
+// Capture is a process at one instant, as a core file in memory.
+type Capture struct {
+	file *os.File
+	// size is that of the core in bytes.
+	size int64
+	// Instant is when it was, and what was left out.
+	Instant mem.Instant
+	// Bytes is how much was copied.
+	Bytes uint64
+}
+
+// Path is a path by which this process opens the core, until Close.
+func (c *Capture) Path() string { return "/proc/self/fd/" + strconv.Itoa(int(c.file.Fd())) }
+
+// Close gives the memory back; what has opened it may go on reading.
+func (c *Capture) Close() error { return c.file.Close() }
+
+// Take stops the process, copies what sel says, lets it go, and only then makes
+// a core of it. kernel is what the kernel said of the threads before. The process
+// is let go in any case.
+func (t *Target) Take(ctx context.Context, sel Selection, kernel map[uint64]mem.KernelWait) (*Capture, error) {
+	if t.buffer == nil {
+		if _, err := t.Rehearse(ctx, sel); err != nil {
+			return nil, err
+		}
+	}
+	shot, err := t.shoot(ctx, sel, kernel)
+	if err != nil {
+		return nil, fmt.Errorf("capture process %d: %w", t.pid, err)
+	}
+	c, err := t.finish(shot)
+	if err != nil {
+		t.buffer.close()
+	}
+	t.buffer = nil
+	if err != nil {
+		return nil, fmt.Errorf("capture process %d: %w", t.pid, err)
+	}
+	return c, nil
+}
+
+// shot is what was copied of a stopped process.
+type shot struct {
+	description
+	*plan
+}
+
+// shoot is all that happens while the process stands.
+func (t *Target) shoot(ctx context.Context, sel Selection, kernel map[uint64]mem.KernelWait) (*shot, error) {
+	stopped, err := tracee.Stop(ctx, t.pid)
+	if err != nil {
+		return nil, err
+	}
+	defer stopped.Release()
+	s := &shot{description: description{arch: t.arch, pid: t.pid, name: t.name, command: t.command, auxv: t.auxv, threads: stopped.Threads()}}
+	s.instant = mem.Instant{NanoTime: monotonic(), Wall: time.Now().UnixNano(), Exe: t.exe, BuildID: t.buildID, Kernel: kernel}
+	if t.foreign {
+		s.innerIDs()
+	}
+	if err := t.mem.Refresh(); err != nil {
+		return nil, err
+	}
+	s.ranges = t.mem.Ranges()
+	s.plan = makePlan(s.ranges, t.pages, sel)
+	if err := t.room(s.plan); err != nil {
+		return nil, err
+	}
+	c := copier{pid: t.pid, mem: t.mem, dst: t.buffer.b}
+	if err := c.all(ctx, s.runs); err != nil {
+		return nil, err
+	}
+	stopped.Release()
+	s.instant.Pause = time.Since(stopped.Since).Nanoseconds()
+	s.instant.LeftOut = s.unwanted
+	s.drop(c.missing)
+	return s, nil
+}
+
+// monotonic is the clock that the target's runtime.nanotime reads, in ns.
+func monotonic() int64 {
+	var ts unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) != nil {
+		return 0
+	}
+	return ts.Nano()
+}
+
+// finish makes a core of what was copied.
+func (t *Target) finish(s *shot) (*Capture, error) {
+	notes, err := s.notes()
+	if err != nil {
+		return nil, err
+	}
+	at := run{off: s.size, size: uint64(len(notes))}
+	phoff := (at.off + at.size + 7) &^ 7
+	table, err := programHeaders(at, s.segments)
+	if err != nil {
+		return nil, err
+	}
+	head, err := header(t.arch, phoff, len(s.segments)+1)
+	if err != nil {
+		return nil, err
+	}
+	size := phoff + uint64(len(table))
+	if err := t.buffer.resize(size); err != nil {
+		return nil, err
+	}
+	copy(t.buffer.b, head)
+	copy(t.buffer.b[at.off:], notes)
+	clear(t.buffer.b[at.off+at.size : phoff])
+	copy(t.buffer.b[phoff:], table)
+	if err := t.punch(s.plan); err != nil {
+		return nil, err
+	}
+	if err := t.buffer.unmap(); err != nil {
+		return nil, err
+	}
+	return &Capture{file: t.buffer.file, size: int64(size), Instant: s.instant, Bytes: s.bytes}, nil
+}
+
+// punch empties the holes of the plan: the rehearsal may have left something
+// there.
+func (t *Target) punch(p *plan) error {
+	from := uint64(pageSize)
+	for _, r := range p.runs {
+		if err := t.hole(from, r.off); err != nil {
+			return err
+		}
+		from = r.off + r.size
+	}
+	return t.hole(from, p.size)
+}
+
+func (t *Target) hole(from, to uint64) error {
+	if from >= to {
+		return nil
+	}
+	err := unix.Fallocate(int(t.buffer.file.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, int64(from), int64(to-from))
+	if err != nil {
+		return fmt.Errorf("empty what was not copied: %w", err)
+	}
+	return nil
+}
+
+// innerIDs gives the threads the ids that they have in their own PID namespace,
+// which the runtime knows them by.
+func (s *shot) innerIDs() {
+	inner := make(map[uint64]mem.KernelWait)
+	for i := range s.threads {
+		th := &s.threads[i]
+		st, err := tracee.ReadStatus(th.TID)
+		if err != nil {
+			continue // it has ended since
+		}
+		if w, ok := s.instant.Kernel[uint64(th.TID)]; ok {
+			inner[uint64(st.Inner)] = w
+		}
+		th.TID = st.Inner
+	}
+	s.instant.Kernel = inner
+}
+
+// WriteTo writes the core to w as it is, holes as zeros.
+func (c *Capture) WriteTo(w io.Writer) (int64, error) {
+	return io.Copy(w, io.NewSectionReader(c.file, 0, c.size))
+}

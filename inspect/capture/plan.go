@@ -1,0 +1,222 @@
+package capture
+
+import (
+	"rtdbg/inspect/mem"
+)
+
+// pageSize is the smallest page of the supported architectures, in bytes: what
+// is made of larger ones is made of these too.
+const pageSize = 4096
+
+const (
+	// reservation is the size in bytes from which on an anonymous mapping counts
+	// as a sanitizer's shadow, of which no answer needs anything.
+	reservation = 64 << 30
+	// longHole is how many bytes of untouched pages are more than what is worth
+	// a hole in the file.
+	longHole = 1 << 30
+	// maxSegments is the most that the program headers of an ELF file can count
+	// without the extension that many readers do not know, less the notes.
+	maxSegments = 0xfffe - 1
+)
+
+// content is what the capture has of a page.
+type content uint8
+
+const (
+	// left: nothing; it is in a file, or not wanted.
+	left content = iota
+	// zero: it was never touched, and reads as zeros.
+	zero
+	// copied: its bytes.
+	copied
+)
+
+// segment is a range of the target's pages that is one PT_LOAD of the core.
+type segment struct {
+	start, end mem.Addr
+	perm       mem.Perm
+	// has says that the core holds its bytes, from off on.
+	has bool
+	off uint64
+}
+
+// run is a range of pages that are copied to off in the core.
+type run struct {
+	start mem.Addr
+	size  uint64
+	off   uint64
+}
+
+// plan says what of a process is copied to where.
+type plan struct {
+	segments []segment
+	runs     []run
+	// size is that of the core up to the end of the last segment, bytes that of
+	// all runs.
+	size, bytes uint64
+	// unwanted is how many bytes of the heap are left out.
+	unwanted uint64
+}
+
+// Selection says what of the heap is copied.
+type Selection struct {
+	// Heap are the address ranges of the heap, in ascending order. Of their pages
+	// only those in Wanted are copied. Without Heap everything is.
+	Heap   []mem.Range
+	Wanted *Pages
+}
+
+// makePlan chooses the pages. Few segments are made by copying what lies between
+// them.
+func makePlan(ranges []mem.Range, pages *pagemap, sel Selection) *plan {
+	for gap := 0; ; gap = gap*2 + 1 {
+		p := &plan{size: pageSize}
+		b := planner{plan: p, pages: pages, sel: sel, gap: gap}
+		for _, r := range ranges {
+			b.add(r)
+		}
+		if len(p.segments) <= maxSegments || gap > maxSegments {
+			return p
+		}
+	}
+}
+
+// planner makes a plan, mapping by mapping.
+type planner struct {
+	*plan
+	pages *pagemap
+	sel   Selection
+	// gap is how many pages that are left between copied ones are copied as well.
+	gap int
+	// heap is the index of the first range of sel.Heap that may hold what comes.
+	heap int
+}
+
+// add plans one mapping.
+func (b *planner) add(r mem.Range) {
+	if r.Perm&mem.PermRead == 0 {
+		return
+	}
+	pieces := b.pieces(r)
+	for i := range pieces {
+		p := &pieces[i]
+		between := i > 0 && i < len(pieces)-1 && pieces[i-1].content == copied && pieces[i+1].content == copied
+		switch {
+		case p.content == left && between && int(p.end-p.start)/pageSize <= b.gap:
+			p.content = copied
+		case p.content == zero && p.end-p.start >= longHole:
+			p.content = left
+		}
+	}
+	b.lay(r, pieces)
+}
+
+// piece is a range of pages of one content.
+type piece struct {
+	start, end mem.Addr
+	content    content
+}
+
+// pieces cuts a mapping into pieces.
+func (b *planner) pieces(r mem.Range) []piece {
+	switch {
+	case r.Shared, r.File == "" && r.Size() > reservation:
+		return []piece{{r.Start, r.End, left}}
+	case r.File != "" && r.Perm&mem.PermWrite != 0:
+		// A page that was not touched has the file's content, unless that has
+		// been replaced.
+		return []piece{{r.Start, r.End, copied}}
+	}
+	var list []piece
+	b.pages.each(r, func(a mem.Addr, entry uint64) {
+		c := b.content(r, a, entry)
+		if n := len(list); n > 0 && list[n-1].content == c {
+			list[n-1].end = a + pageSize
+			return
+		}
+		list = append(list, piece{a, a + pageSize, c})
+	})
+	return list
+}
+
+// content says what is done with a page.
+func (b *planner) content(r mem.Range, a mem.Addr, entry uint64) content {
+	held := entry&(pagePresent|pageSwapped) != 0
+	switch {
+	case r.File != "":
+		// Of read-only pages the file has all but those that were written before
+		// they became read-only, by the dynamic linker; the first page tells
+		// which file it was.
+		if held && entry&pageOfFile == 0 || r.Off == 0 && a == r.Start {
+			return copied
+		}
+		return left
+	case !held:
+		return zero
+	case b.inHeap(a) && !b.sel.Wanted.Has(a):
+		b.unwanted += pageSize
+		return left
+	}
+	return copied
+}
+
+// inHeap reports whether a page lies in the part of the heap that is chosen
+// from. Pages come in ascending order.
+func (b *planner) inHeap(a mem.Addr) bool {
+	for b.heap < len(b.sel.Heap) && b.sel.Heap[b.heap].End <= a {
+		b.heap++
+	}
+	return b.heap < len(b.sel.Heap) && b.sel.Heap[b.heap].Contains(a)
+}
+
+// lay gives the pieces of a mapping their places: what is not left and adjacent
+// is one segment.
+func (b *planner) lay(r mem.Range, pieces []piece) {
+	for i, p := range pieces {
+		has := p.content != left
+		if last := len(b.segments) - 1; i > 0 && b.segments[last].has == has {
+			b.segments[last].end = p.end
+		} else {
+			b.segments = append(b.segments, segment{start: p.start, end: p.end, perm: r.Perm, has: has, off: b.size})
+		}
+		size := uint64(p.end - p.start)
+		if p.content == copied {
+			b.runs = append(b.runs, run{start: p.start, size: size, off: b.size})
+			b.bytes += size
+		}
+		if has {
+			b.size += size
+		}
+	}
+}
+
+// drop takes the bytes of pages that could not be read out of the segments.
+func (p *plan) drop(missing []mem.Range) {
+	for _, m := range missing {
+		var list []segment
+		for _, s := range p.segments {
+			list = append(list, s.without(m)...)
+		}
+		p.segments = list
+	}
+}
+
+// without cuts [m.Start, m.End) out of a segment's bytes.
+func (s segment) without(m mem.Range) []segment {
+	lo, hi := max(s.start, m.Start), min(s.end, m.End)
+	if !s.has || lo >= hi {
+		return []segment{s}
+	}
+	before, hole, after := s, s, s
+	before.end = lo
+	hole.start, hole.end, hole.has = lo, hi, false
+	after.start, after.off = hi, s.off+uint64(hi-s.start)
+	var list []segment
+	for _, part := range []segment{before, hole, after} {
+		if part.start < part.end {
+			list = append(list, part)
+		}
+	}
+	return list
+}
