@@ -4,11 +4,14 @@
 package capture
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"runtime"
+	"slices"
 	"strconv"
 	"time"
 
@@ -31,6 +34,7 @@ type Target struct {
 	// foreign says that the process is in another PID namespace than this one.
 	foreign bool
 	pages   *pagemap
+	places  places
 	// buffer is where the next capture goes to, nil if there is none yet.
 	buffer *buffer
 }
@@ -84,7 +88,7 @@ func (t *Target) Rehearse(ctx context.Context, sel Selection) (Estimate, error) 
 	if err := t.mem.Refresh(); err != nil {
 		return Estimate{}, err
 	}
-	p := makePlan(t.mem.Ranges(), t.pages, sel)
+	p := makePlan(t.mem.Ranges(), t.pages, &t.places, sel)
 	e := Estimate{Bytes: p.bytes, LeftOut: p.unwanted}
 	if free := available(); free > 0 && p.bytes > free/2 {
 		return e, fmt.Errorf("capture %d bytes of process %d: %w (%d bytes)", p.bytes, t.pid, ErrNoMemory, free)
@@ -92,11 +96,10 @@ func (t *Target) Rehearse(ctx context.Context, sel Selection) (Estimate, error) 
 	if err := t.room(p); err != nil {
 		return e, err
 	}
-	c := copier{pid: t.pid, mem: t.mem, dst: t.buffer.b}
 	// The first time it is the memory here that takes the time.
 	for range 2 {
 		begin := time.Now()
-		if err := c.all(ctx, p.runs); err != nil {
+		if _, err := copyAll(ctx, t.mem, t.buffer.b, p.runs, tracee.Yield); err != nil {
 			return e, err
 		}
 		e.Time = time.Since(begin)
@@ -147,7 +150,16 @@ func (t *Target) Take(ctx context.Context, sel Selection, kernel map[uint64]mem.
 			return nil, err
 		}
 	}
-	shot, err := t.shoot(ctx, sel, kernel)
+	var shot *shot
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // for good: the thread ends here
+		tracee.Hurry()
+		shot, err = t.shoot(ctx, sel, kernel)
+	}()
+	<-done
 	if err != nil {
 		return nil, fmt.Errorf("capture process %d: %w", t.pid, err)
 	}
@@ -184,18 +196,18 @@ func (t *Target) shoot(ctx context.Context, sel Selection, kernel map[uint64]mem
 		return nil, err
 	}
 	s.ranges = t.mem.Ranges()
-	s.plan = makePlan(s.ranges, t.pages, sel)
+	s.plan = makePlan(s.ranges, t.pages, &t.places, sel)
 	if err := t.room(s.plan); err != nil {
 		return nil, err
 	}
-	c := copier{pid: t.pid, mem: t.mem, dst: t.buffer.b}
-	if err := c.all(ctx, s.runs); err != nil {
+	missing, err := copyAll(ctx, t.mem, t.buffer.b, s.runs, tracee.Hurry)
+	if err != nil {
 		return nil, err
 	}
 	stopped.Release()
 	s.instant.Pause = time.Since(stopped.Since).Nanoseconds()
 	s.instant.LeftOut = s.unwanted
-	s.drop(c.missing)
+	s.drop(missing)
 	return s, nil
 }
 
@@ -245,7 +257,7 @@ func (t *Target) finish(s *shot) (*Capture, error) {
 // there.
 func (t *Target) punch(p *plan) error {
 	from := uint64(pageSize)
-	for _, r := range p.runs {
+	for _, r := range slices.SortedFunc(slices.Values(p.runs), func(a, b run) int { return cmp.Compare(a.off, b.off) }) {
 		if err := t.hole(from, r.off); err != nil {
 			return err
 		}

@@ -2,9 +2,12 @@ package capture
 
 import (
 	"context"
+	"errors"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -23,6 +26,61 @@ type copier struct {
 	slow bool
 	// missing are the runs of pages that could not be read.
 	missing []mem.Range
+}
+
+// copyAll copies runs of a process to dst, on some processors at once, and
+// returns the pages that could not be read. pace is called by each thread that
+// copies.
+func copyAll(ctx context.Context, p *mem.Process, dst []byte, runs []run, pace func()) ([]mem.Range, error) {
+	parts := split(runs, min(runtime.GOMAXPROCS(0), copiers))
+	list := make([]copier, len(parts))
+	errs := make([]error, len(parts))
+	var wg sync.WaitGroup
+	for i, part := range parts {
+		list[i] = copier{pid: p.PID(), mem: p, dst: dst}
+		wg.Go(func() {
+			runtime.LockOSThread() // for good: the thread ends here
+			pace()
+			errs[i] = list[i].all(ctx, part)
+		})
+	}
+	wg.Wait()
+	var missing []mem.Range
+	for _, c := range list {
+		missing = append(missing, c.missing...)
+	}
+	return missing, errors.Join(errs...)
+}
+
+// copiers is on how many processors at most a process is copied: a few are
+// enough for what the memory can give.
+const copiers = 4
+
+// split makes at most n parts of runs, of about the same number of bytes.
+func split(runs []run, n int) [][]run {
+	total := uint64(0)
+	for _, r := range runs {
+		total += r.size
+	}
+	each := max(total/uint64(n)+1, bytesAtOnce)
+	var parts [][]run
+	var part []run
+	room := each
+	for _, r := range runs {
+		for r.size > 0 {
+			piece := r
+			piece.size = min(r.size, room)
+			part = append(part, piece)
+			r.start, r.off, r.size = r.start+mem.Addr(piece.size), r.off+piece.size, r.size-piece.size
+			if room -= piece.size; room == 0 {
+				parts, part, room = append(parts, part), nil, each
+			}
+		}
+	}
+	if len(part) > 0 {
+		parts = append(parts, part)
+	}
+	return parts
 }
 
 // The most that goes into one call: how many runs (UIO_MAXIOV), and how many

@@ -1,6 +1,8 @@
 package capture
 
 import (
+	"slices"
+
 	"rtdbg/inspect/mem"
 )
 
@@ -69,10 +71,10 @@ type Selection struct {
 
 // makePlan chooses the pages. Few segments are made by copying what lies between
 // them.
-func makePlan(ranges []mem.Range, pages *pagemap, sel Selection) *plan {
+func makePlan(ranges []mem.Range, pages *pagemap, places *places, sel Selection) *plan {
 	for gap := 0; ; gap = gap*2 + 1 {
-		p := &plan{size: pageSize}
-		b := planner{plan: p, pages: pages, sel: sel, gap: gap}
+		p := new(plan)
+		b := planner{plan: p, pages: pages, places: places, sel: sel, gap: gap}
 		for _, r := range ranges {
 			b.add(r)
 		}
@@ -82,11 +84,40 @@ func makePlan(ranges []mem.Range, pages *pagemap, sel Selection) *plan {
 	}
 }
 
+// places says where in the core the mappings lie. They keep their places from
+// one plan to the next, so that what the first has copied is memory at hand for
+// the second.
+type places struct {
+	of  map[mem.Addr]place
+	end uint64
+}
+
+// place is where a mapping begins in the core, and how far it may extend.
+type place struct{ off, room uint64 }
+
+// room is what a mapping may grow by beyond twice its size, in bytes.
+const growth = 1 << 20
+
+// at returns the place of a mapping.
+func (p *places) at(r mem.Range) uint64 {
+	if l, ok := p.of[r.Start]; ok && r.Size() <= l.room {
+		return l.off
+	}
+	if p.of == nil {
+		p.of, p.end = make(map[mem.Addr]place), pageSize
+	}
+	l := place{off: p.end, room: 2*r.Size() + growth}
+	p.of[r.Start] = l
+	p.end += l.room
+	return l.off
+}
+
 // planner makes a plan, mapping by mapping.
 type planner struct {
 	*plan
-	pages *pagemap
-	sel   Selection
+	pages  *pagemap
+	places *places
+	sel    Selection
 	// gap is how many pages that are left between copied ones are copied as well.
 	gap int
 	// heap is the index of the first range of sel.Heap that may hold what comes.
@@ -128,37 +159,63 @@ func (b *planner) pieces(r mem.Range) []piece {
 		// been replaced.
 		return []piece{{r.Start, r.End, copied}}
 	}
-	var list []piece
-	b.pages.each(r, func(a mem.Addr, entry uint64) {
-		c := b.content(r, a, entry)
-		if n := len(list); n > 0 && list[n-1].content == c {
-			list[n-1].end = a + pageSize
-			return
+	var list pieceList
+	for _, e := range b.pages.extents(r) {
+		switch {
+		case r.File != "":
+			b.filePages(&list, r, e)
+		case !e.held:
+			list.add(piece{e.start, e.end, zero})
+		default:
+			b.heldPages(&list, e)
 		}
-		list = append(list, piece{a, a + pageSize, c})
-	})
+	}
 	return list
 }
 
-// content says what is done with a page.
-func (b *planner) content(r mem.Range, a mem.Addr, entry uint64) content {
-	held := entry&(pagePresent|pageSwapped) != 0
-	switch {
-	case r.File != "":
-		// Of read-only pages the file has all but those that were written before
-		// they became read-only, by the dynamic linker; the first page tells
-		// which file it was.
-		if held && entry&pageOfFile == 0 || r.Off == 0 && a == r.Start {
-			return copied
-		}
-		return left
-	case !held:
-		return zero
-	case b.inHeap(a) && !b.sel.Wanted.Has(a):
-		b.unwanted += pageSize
-		return left
+// pieceList puts pieces of one content together.
+type pieceList []piece
+
+func (l *pieceList) add(p piece) {
+	if p.start >= p.end {
+		return
 	}
-	return copied
+	if n := len(*l); n > 0 && (*l)[n-1].content == p.content {
+		(*l)[n-1].end = p.end
+		return
+	}
+	*l = append(*l, p)
+}
+
+// filePages adds read-only pages of a file. The file has all but those that were
+// written before they became read-only, by the dynamic linker; the first page
+// tells which file it was.
+func (b *planner) filePages(list *pieceList, r mem.Range, e extent) {
+	if r.Off == 0 && e.start == r.Start {
+		list.add(piece{e.start, e.start + pageSize, copied})
+		e.start += pageSize
+	}
+	what := left
+	if e.held && !e.file {
+		what = copied
+	}
+	list.add(piece{e.start, e.end, what})
+}
+
+// heldPages adds pages that hold something, of the heap only the wanted ones.
+func (b *planner) heldPages(list *pieceList, e extent) {
+	if len(b.sel.Heap) == 0 {
+		list.add(piece{e.start, e.end, copied})
+		return
+	}
+	for a := e.start; a < e.end; a += pageSize {
+		what := copied
+		if b.inHeap(a) && !b.sel.Wanted.Has(a) {
+			b.unwanted += pageSize
+			what = left
+		}
+		list.add(piece{a, a + pageSize, what})
+	}
 }
 
 // inHeap reports whether a page lies in the part of the heap that is chosen
@@ -173,20 +230,25 @@ func (b *planner) inHeap(a mem.Addr) bool {
 // lay gives the pieces of a mapping their places: what is not left and adjacent
 // is one segment.
 func (b *planner) lay(r mem.Range, pieces []piece) {
+	base := uint64(0)
+	if slices.ContainsFunc(pieces, func(p piece) bool { return p.content != left }) {
+		base = b.places.at(r)
+	}
 	for i, p := range pieces {
+		off := base + uint64(p.start-r.Start)
 		has := p.content != left
 		if last := len(b.segments) - 1; i > 0 && b.segments[last].has == has {
 			b.segments[last].end = p.end
 		} else {
-			b.segments = append(b.segments, segment{start: p.start, end: p.end, perm: r.Perm, has: has, off: b.size})
+			b.segments = append(b.segments, segment{start: p.start, end: p.end, perm: r.Perm, has: has, off: off})
 		}
 		size := uint64(p.end - p.start)
 		if p.content == copied {
-			b.runs = append(b.runs, run{start: p.start, size: size, off: b.size})
+			b.runs = append(b.runs, run{start: p.start, size: size, off: off})
 			b.bytes += size
 		}
 		if has {
-			b.size += size
+			b.size = max(b.size, off+size)
 		}
 	}
 }
