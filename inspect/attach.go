@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"rtdbg/inspect/capture"
 	"rtdbg/inspect/delve"
@@ -108,9 +109,81 @@ func (p *Process) capture(ctx context.Context, m *mem.Process) (*capture.Capture
 		return nil, err
 	}
 	defer t.Close()
-	sel := capture.Selection{}
-	if _, err := t.Rehearse(ctx, sel); err != nil {
+	memory := t.Survey()
+	s, err := newSurveyor(ctx, p, m, memory)
+	if err != nil && ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	n := 0
+	if err != nil {
+		p.opts.verbosef("survey of the running process: %v", err)
+	} else if n, err = s.goroutines(ctx); err != nil {
+		p.opts.verbosef("survey of the running process: %v", err)
+	}
+	within := pauseBudget(n)
+	sel, err := p.chooseHeap(ctx, t, s, within)
+	if err != nil {
 		return nil, err
 	}
 	return t.Take(ctx, sel, p.kernel)
+}
+
+// chooseHeap rehearses the capture with all of the heap, and with what answers
+// need of it if that takes too long and this would be shorter.
+func (p *Process) chooseHeap(ctx context.Context, t *capture.Target, s *surveyor, within time.Duration) (capture.Selection, error) {
+	var all capture.Selection
+	whole, err := t.Estimate(all)
+	if err != nil {
+		return all, err
+	}
+	if s == nil && p.opts.Heap == HeapIfShort || p.opts.Heap == HeapAll {
+		_, err := t.Rehearse(ctx, all)
+		return all, err
+	}
+	if fits, err := p.fits(ctx, t, whole, within); fits || err != nil {
+		return all, err
+	}
+	sel, err := s.selection(ctx)
+	if err != nil {
+		return sel, fmt.Errorf("survey of the running process: %w", err)
+	}
+	part, err := t.Estimate(sel)
+	sel.LeftOut = whole.Bytes - min(part.Bytes, whole.Bytes)
+	if err == nil && p.opts.Heap == HeapIfShort && sel.LeftOut < whole.Bytes/worthLeaving {
+		sel = all
+	}
+	if err == nil {
+		sel.Within = within * 9 / 10
+		_, err = t.Rehearse(ctx, sel)
+	}
+	return sel, err
+}
+
+// worthLeaving is the part of all memory that the heap has to be, one in so many,
+// for it to be left out.
+const worthLeaving = 4
+
+// fits reports whether all can be copied within the time.
+func (p *Process) fits(ctx context.Context, t *capture.Target, whole capture.Estimate, within time.Duration) (bool, error) {
+	if p.opts.Heap == HeapNone || float64(whole.Bytes) > fastestCopy*within.Seconds() {
+		return false, nil
+	}
+	e, err := t.Rehearse(ctx, capture.Selection{})
+	if errors.Is(err, capture.ErrNoMemory) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	p.opts.verbosef("all of the memory: %d MB, copied in %v of the %v that the process may stand still", e.Bytes>>20, e.Time.Round(time.Microsecond), within)
+	return e.Time <= within*4/5, nil
+}
+
+// fastestCopy is more bytes per second than any machine copies.
+const fastestCopy = 50e9
+
+// pauseBudget is how long a process with n goroutines may stand still.
+func pauseBudget(n int) time.Duration {
+	const least, at, each = 20 * time.Millisecond, 1000, 800 * time.Nanosecond
+	return least + time.Duration(max(n-at, 0))*each
 }

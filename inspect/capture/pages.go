@@ -1,6 +1,10 @@
 package capture
 
-import "rtdbg/inspect/mem"
+import (
+	"math/bits"
+
+	"rtdbg/inspect/mem"
+)
 
 // Pages is a set of pages of a process.
 type Pages struct {
@@ -20,7 +24,7 @@ func (s *Pages) Add(a mem.Addr, n int) {
 		return
 	}
 	for page := a / pageSize; page <= (a+mem.Addr(n)-1)/pageSize; page++ {
-		b := s.at(page/pagesInBlock, true)
+		b := s.at(page / pagesInBlock)
 		bit := uint64(1) << (page % 64)
 		if w := &b[page%pagesInBlock/64]; *w&bit == 0 {
 			*w |= bit
@@ -29,30 +33,62 @@ func (s *Pages) Add(a mem.Addr, n int) {
 	}
 }
 
-// Has reports whether the page that holds a is in the set.
-func (s *Pages) Has(a mem.Addr) bool {
-	page := a / pageSize
-	b := s.at(page/pagesInBlock, false)
-	return b != nil && b[page%pagesInBlock/64]&(1<<(page%64)) != 0
+// each calls visit with the runs of pages of the set within r, in order.
+func (s *Pages) each(r mem.Range, visit func(start, end mem.Addr)) {
+	var start, end mem.Addr
+	for page, last := r.Start/pageSize, (r.End-1)/pageSize; page <= last; {
+		b := s.blocks[page/pagesInBlock]
+		switch {
+		case b == nil:
+			page = (page/pagesInBlock + 1) * pagesInBlock
+			continue
+		case b[page%pagesInBlock/64] == 0:
+			page = (page/64 + 1) * 64
+			continue
+		case b[page%pagesInBlock/64]&(1<<(page%64)) != 0:
+			a := page * pageSize
+			if a != end {
+				if start < end {
+					visit(start, end)
+				}
+				start = a
+			}
+			end = a + pageSize
+		}
+		page++
+	}
+	if start < end {
+		visit(start, end)
+	}
 }
 
 // Len is the number of pages.
 func (s *Pages) Len() int { return s.count }
 
-func (s *Pages) at(number mem.Addr, create bool) *[pagesInBlock / 64]uint64 {
+// addAll adds the pages of another set.
+func (s *Pages) addAll(o *Pages) {
+	for number, b := range o.blocks {
+		own := s.at(number)
+		for i, w := range b {
+			s.count += bits.OnesCount64(w &^ own[i])
+			own[i] |= w
+		}
+	}
+}
+
+// at returns the block of the given number.
+func (s *Pages) at(number mem.Addr) *[pagesInBlock / 64]uint64 {
 	if s.block != nil && s.last == number {
 		return s.block
 	}
 	b := s.blocks[number]
-	if b == nil && create {
+	if b == nil {
 		if s.blocks == nil {
 			s.blocks = make(map[mem.Addr]*[pagesInBlock / 64]uint64)
 		}
 		b = new([pagesInBlock / 64]uint64)
 		s.blocks[number] = b
 	}
-	if b != nil {
-		s.last, s.block = number, b
-	}
+	s.last, s.block = number, b
 	return b
 }

@@ -1,7 +1,10 @@
 package capture
 
 import (
+	"context"
 	"slices"
+	"sort"
+	"time"
 
 	"rtdbg/inspect/mem"
 )
@@ -57,8 +60,103 @@ type plan struct {
 	// size is that of the core up to the end of the last segment, bytes that of
 	// all runs.
 	size, bytes uint64
-	// unwanted is how many bytes of the heap are left out.
-	unwanted uint64
+	// sel is what was chosen, and extents what the kernel said of the pages.
+	sel     Selection
+	extents []mapping
+}
+
+// mapping is a mapping with what the kernel says of its pages. It is not asked
+// about what is chosen from: there all that is wanted is copied.
+type mapping struct {
+	mem.Range
+	parts []part
+}
+
+// part is a part of a mapping.
+type part struct {
+	mem.Range
+	heap  bool
+	pages []extent // nil in the heap
+}
+
+// survey asks the kernel for the pages of all mappings that can be read.
+func survey(ranges []mem.Range, pages *pagemap, heap []mem.Range) []mapping {
+	var list []mapping
+	for _, r := range ranges {
+		if r.Perm&mem.PermRead == 0 {
+			continue
+		}
+		m := mapping{Range: r}
+		if !r.Shared && r.Size() <= reservation {
+			m.parts = partsOf(r, heap)
+			for i := range m.parts {
+				if p := &m.parts[i]; !p.heap {
+					p.pages = pages.extents(p.Range)
+				}
+			}
+		}
+		list = append(list, m)
+	}
+	return list
+}
+
+// partsOf cuts a mapping at the bounds of the heap.
+func partsOf(r mem.Range, heap []mem.Range) []part {
+	var list []part
+	add := func(start, end mem.Addr, heap bool) {
+		if start < end {
+			list = append(list, part{Range: mem.Range{Start: start, End: end}, heap: heap})
+		}
+	}
+	at := r.Start
+	if r.File == "" {
+		for _, h := range heap {
+			lo, hi := max(h.Start, at), min(h.End, r.End)
+			if lo >= hi {
+				continue
+			}
+			add(at, lo, false)
+			add(lo, hi, true)
+			at = hi
+		}
+	}
+	add(at, r.End, false)
+	return list
+}
+
+// find returns the place of a page that is copied.
+func (p *plan) find(page mem.Addr) (off uint64, ok bool) {
+	i := sort.Search(len(p.runs), func(i int) bool { return p.runs[i].start+mem.Addr(p.runs[i].size) > page })
+	if i == len(p.runs) || page < p.runs[i].start {
+		return 0, false
+	}
+	return p.runs[i].off + uint64(page-p.runs[i].start), true
+}
+
+// place returns where a page of the heap that was left out would be copied to in
+// a buffer of the given size; ok is false if it is no such page.
+func (p *plan) place(page mem.Addr, places *places, size uint64) (off uint64, ok bool) {
+	i := sort.Search(len(p.sel.Heap), func(i int) bool { return p.sel.Heap[i].End > page })
+	if i == len(p.sel.Heap) || page < p.sel.Heap[i].Start {
+		return 0, false
+	}
+	j := sort.Search(len(p.extents), func(i int) bool { return p.extents[i].End > page })
+	if j == len(p.extents) || page < p.extents[j].Start {
+		return 0, false
+	}
+	off = places.at(p.extents[j].Range) + uint64(page-p.extents[j].Start)
+	return off, off+pageSize <= size
+}
+
+// with returns the plan that has further pages of the heap, which have been
+// copied to their places.
+func (p *plan) with(extra *Pages, places *places) *plan {
+	wanted := new(Pages)
+	for _, r := range p.runs {
+		wanted.Add(r.start, int(r.size))
+	}
+	wanted.addAll(extra)
+	return planOf(p.extents, places, Selection{Heap: p.sel.Heap, Wanted: wanted}, 0)
 }
 
 // Selection says what of the heap is copied.
@@ -67,21 +165,34 @@ type Selection struct {
 	// only those in Wanted are copied. Without Heap everything is.
 	Heap   []mem.Range
 	Wanted *Pages
+	// LeftOut is how many bytes that leaves out, for the record.
+	LeftOut uint64
+	// Again, which may be nil, is called while the process stands: what it reads of
+	// the heap through Survey is copied as well. It comes to an end with its context,
+	// at Within after the process was stopped.
+	Again  func(context.Context)
+	Survey *Survey
+	Within time.Duration
 }
 
 // makePlan chooses the pages. Few segments are made by copying what lies between
 // them.
 func makePlan(ranges []mem.Range, pages *pagemap, places *places, sel Selection) *plan {
+	mappings := survey(ranges, pages, sel.Heap)
 	for gap := 0; ; gap = gap*2 + 1 {
-		p := new(plan)
-		b := planner{plan: p, pages: pages, places: places, sel: sel, gap: gap}
-		for _, r := range ranges {
-			b.add(r)
-		}
+		p := planOf(mappings, places, sel, gap)
 		if len(p.segments) <= maxSegments || gap > maxSegments {
 			return p
 		}
 	}
+}
+
+func planOf(mappings []mapping, places *places, sel Selection, gap int) *plan {
+	b := planner{plan: &plan{sel: sel, extents: mappings}, places: places, gap: gap}
+	for _, m := range mappings {
+		b.add(m)
+	}
+	return b.plan
 }
 
 // places says where in the core the mappings lie. They keep their places from
@@ -115,20 +226,13 @@ func (p *places) at(r mem.Range) uint64 {
 // planner makes a plan, mapping by mapping.
 type planner struct {
 	*plan
-	pages  *pagemap
 	places *places
-	sel    Selection
 	// gap is how many pages that are left between copied ones are copied as well.
 	gap int
-	// heap is the index of the first range of sel.Heap that may hold what comes.
-	heap int
 }
 
 // add plans one mapping.
-func (b *planner) add(r mem.Range) {
-	if r.Perm&mem.PermRead == 0 {
-		return
-	}
+func (b *planner) add(r mapping) {
 	pieces := b.pieces(r)
 	for i := range pieces {
 		p := &pieces[i]
@@ -140,7 +244,7 @@ func (b *planner) add(r mem.Range) {
 			p.content = left
 		}
 	}
-	b.lay(r, pieces)
+	b.lay(r.Range, pieces)
 }
 
 // piece is a range of pages of one content.
@@ -150,9 +254,9 @@ type piece struct {
 }
 
 // pieces cuts a mapping into pieces.
-func (b *planner) pieces(r mem.Range) []piece {
+func (b *planner) pieces(r mapping) []piece {
 	switch {
-	case r.Shared, r.File == "" && r.Size() > reservation:
+	case r.parts == nil:
 		return []piece{{r.Start, r.End, left}}
 	case r.File != "" && r.Perm&mem.PermWrite != 0:
 		// A page that was not touched has the file's content, unless that has
@@ -160,17 +264,33 @@ func (b *planner) pieces(r mem.Range) []piece {
 		return []piece{{r.Start, r.End, copied}}
 	}
 	var list pieceList
-	for _, e := range b.pages.extents(r) {
-		switch {
-		case r.File != "":
-			b.filePages(&list, r, e)
-		case !e.held:
-			list.add(piece{e.start, e.end, zero})
-		default:
-			b.heldPages(&list, e)
+	for _, p := range r.parts {
+		if p.heap {
+			b.wanted(&list, p.Range)
+		}
+		for _, e := range p.pages {
+			switch {
+			case r.File != "":
+				b.filePages(&list, r.Range, e)
+			case e.held:
+				list.add(piece{e.start, e.end, copied})
+			default:
+				list.add(piece{e.start, e.end, zero})
+			}
 		}
 	}
 	return list
+}
+
+// wanted adds the pages of a part of the heap.
+func (b *planner) wanted(list *pieceList, r mem.Range) {
+	at := r.Start
+	b.sel.Wanted.each(r, func(start, end mem.Addr) {
+		list.add(piece{at, start, left})
+		list.add(piece{start, end, copied})
+		at = end
+	})
+	list.add(piece{at, r.End, left})
 }
 
 // pieceList puts pieces of one content together.
@@ -200,31 +320,6 @@ func (b *planner) filePages(list *pieceList, r mem.Range, e extent) {
 		what = copied
 	}
 	list.add(piece{e.start, e.end, what})
-}
-
-// heldPages adds pages that hold something, of the heap only the wanted ones.
-func (b *planner) heldPages(list *pieceList, e extent) {
-	if len(b.sel.Heap) == 0 {
-		list.add(piece{e.start, e.end, copied})
-		return
-	}
-	for a := e.start; a < e.end; a += pageSize {
-		what := copied
-		if b.inHeap(a) && !b.sel.Wanted.Has(a) {
-			b.unwanted += pageSize
-			what = left
-		}
-		list.add(piece{a, a + pageSize, what})
-	}
-}
-
-// inHeap reports whether a page lies in the part of the heap that is chosen
-// from. Pages come in ascending order.
-func (b *planner) inHeap(a mem.Addr) bool {
-	for b.heap < len(b.sel.Heap) && b.sel.Heap[b.heap].End <= a {
-		b.heap++
-	}
-	return b.heap < len(b.sel.Heap) && b.sel.Heap[b.heap].Contains(a)
 }
 
 // lay gives the pieces of a mapping their places: what is not left and adjacent
