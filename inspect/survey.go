@@ -44,8 +44,7 @@ func (s *surveyor) goroutines(ctx context.Context) (int, error) {
 
 // selection asks the questions and returns what was read for them.
 func (s *surveyor) selection(ctx context.Context) (capture.Selection, error) {
-	h, err := s.p.spans(ctx)
-	if h == nil {
+	if h, err := s.p.spans(ctx); h == nil {
 		return capture.Selection{}, err
 	}
 	gs, err := s.p.Goroutines(ctx)
@@ -63,9 +62,7 @@ func (s *surveyor) selection(ctx context.Context) (capture.Selection, error) {
 		}
 	}
 	s.ask(ctx, s.p)
-	return capture.Selection{
-		Heap: h.Arenas(), Wanted: s.memory.Read(), Survey: s.memory, Again: s.again,
-	}, ctx.Err()
+	return capture.Selection{Wanted: s.memory.Read(), Survey: s.memory, Again: s.again}, ctx.Err()
 }
 
 // ask asks about what is not a goroutine. What cannot be answered of a running

@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"runtime"
 	"slices"
@@ -140,8 +139,9 @@ func (t *Target) room(p *plan) error {
 // Capture is a process at one instant, as a core file in memory.
 type Capture struct {
 	file *os.File
-	// size is that of the core in bytes.
-	size int64
+	*plan
+	arch  *arch.Arch
+	notes []byte
 	// Instant is when it was, and what was left out.
 	Instant mem.Instant
 	// Bytes is how much was copied.
@@ -211,6 +211,9 @@ func (t *Target) shoot(ctx context.Context, sel Selection, kernel map[uint64]mem
 		return nil, err
 	}
 	s.ranges = t.mem.Ranges()
+	if sel.Wanted != nil {
+		s.wantThreads(sel.Wanted)
+	}
 	s.plan = makePlan(s.ranges, t.pages, &t.places, sel)
 	if err := t.room(s.plan); err != nil {
 		return nil, err
@@ -235,6 +238,37 @@ func (t *Target) shoot(ctx context.Context, sel Selection, kernel map[uint64]mem
 	return s, nil
 }
 
+// systemStack is how much of the stack of a thread in C, or in the scheduler, is
+// copied, in bytes; nearTLS what lies around its thread pointer.
+const (
+	systemStack = 64 << 10
+	nearTLS     = 256
+)
+
+// wantThreads adds the stacks on which the threads stand, and what their thread
+// pointers point to, as far as these are mapped.
+func (s *shot) wantThreads(wanted *Pages) {
+	add := func(lo, hi mem.Addr) {
+		for _, r := range s.ranges {
+			if from, to := max(lo, r.Start), min(hi, r.End); from < to {
+				wanted.Add(from, int(to-from))
+			}
+		}
+	}
+	for _, t := range s.threads {
+		regs, err := s.arch.DecodeRegs(t.General)
+		if err != nil {
+			continue
+		}
+		add(mem.Addr(regs.SP)-nearTLS, mem.Addr(regs.SP)+systemStack)
+		tls := regs.TLS
+		if len(t.TLS) >= 8 { // a register set of its own, on arm64
+			tls = s.arch.Order.Uint64(t.TLS)
+		}
+		add(mem.Addr(tls)-nearTLS, mem.Addr(tls)+nearTLS)
+	}
+}
+
 // monotonic is the clock that the target's runtime.nanotime reads, in ns.
 func monotonic() int64 {
 	var ts unix.Timespec
@@ -250,31 +284,22 @@ func (t *Target) finish(s *shot) (*Capture, error) {
 	if err != nil {
 		return nil, err
 	}
-	at := run{off: s.size, size: uint64(len(notes))}
-	phoff := (at.off + at.size + 7) &^ 7
-	table, err := programHeaders(at, s.segments)
+	size, tail, head, err := frame(t.arch, s.size, notes, s.segments)
 	if err != nil {
 		return nil, err
 	}
-	head, err := header(t.arch, phoff, len(s.segments)+1)
-	if err != nil {
-		return nil, err
-	}
-	size := phoff + uint64(len(table))
 	if err := t.buffer.resize(size); err != nil {
 		return nil, err
 	}
 	copy(t.buffer.b, head)
-	copy(t.buffer.b[at.off:], notes)
-	clear(t.buffer.b[at.off+at.size : phoff])
-	copy(t.buffer.b[phoff:], table)
+	copy(t.buffer.b[s.size:], tail)
 	if err := t.punch(s.plan); err != nil {
 		return nil, err
 	}
 	if err := t.buffer.unmap(); err != nil {
 		return nil, err
 	}
-	return &Capture{file: t.buffer.file, size: int64(size), Instant: s.instant, Bytes: s.bytes}, nil
+	return &Capture{file: t.buffer.file, plan: s.plan, arch: t.arch, notes: notes, Instant: s.instant, Bytes: s.bytes}, nil
 }
 
 // punch empties the holes of the plan: the rehearsal may have left something
@@ -317,9 +342,4 @@ func (s *shot) innerIDs() {
 		th.TID = st.Inner
 	}
 	s.instant.Kernel = inner
-}
-
-// WriteTo writes the core to w as it is, holes as zeros.
-func (c *Capture) WriteTo(w io.Writer) (int64, error) {
-	return io.Copy(w, io.NewSectionReader(c.file, 0, c.size))
 }

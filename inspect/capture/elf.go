@@ -5,6 +5,7 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"strings"
 
 	"rtdbg/inspect/arch"
@@ -170,6 +171,26 @@ const (
 	headerSize  = 64
 	segmentSize = 56
 )
+
+// frame encodes what stands around the memory in a core: the header, and at off,
+// where the memory ends, the notes and the table of segments. size is that of the
+// whole core.
+func frame(a *arch.Arch, off uint64, notes []byte, segments []segment) (size uint64, tail, head []byte, err error) {
+	if len(segments) > maxSegments {
+		return 0, nil, nil, fmt.Errorf("the memory is in %d pieces, and a core can have %d", len(segments), maxSegments)
+	}
+	table, err := programHeaders(run{off: off, size: uint64(len(notes))}, segments)
+	if err != nil {
+		return 0, nil, nil, err
+	}
+	tail = append(tail, notes...)
+	tail = append(tail, make([]byte, -(off+uint64(len(tail)))&7)...)
+	if head, err = header(a, off+uint64(len(tail)), len(segments)+1); err != nil {
+		return 0, nil, nil, err
+	}
+	tail = append(tail, table...)
+	return off + uint64(len(tail)), tail, head, nil
+}
 
 // header encodes the ELF header of a core with n program headers at phoff.
 func header(a *arch.Arch, phoff uint64, n int) ([]byte, error) {

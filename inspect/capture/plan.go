@@ -60,67 +60,35 @@ type plan struct {
 	// size is that of the core up to the end of the last segment, bytes that of
 	// all runs.
 	size, bytes uint64
-	// sel is what was chosen, and extents what the kernel said of the pages.
-	sel     Selection
-	extents []mapping
+	// mappings is what it was made of.
+	mappings []mapping
 }
 
 // mapping is a mapping with what the kernel says of its pages. It is not asked
-// about what is chosen from: there all that is wanted is copied.
+// about one that is chosen from: of that all that is wanted is copied.
 type mapping struct {
 	mem.Range
-	parts []part
-}
-
-// part is a part of a mapping.
-type part struct {
-	mem.Range
-	heap  bool
-	pages []extent // nil in the heap
+	chosen bool
+	pages  []extent
 }
 
 // survey asks the kernel for the pages of all mappings that can be read.
-func survey(ranges []mem.Range, pages *pagemap, heap []mem.Range) []mapping {
+func survey(ranges []mem.Range, pages *pagemap, sel Selection) []mapping {
 	var list []mapping
 	for _, r := range ranges {
 		if r.Perm&mem.PermRead == 0 {
 			continue
 		}
 		m := mapping{Range: r}
-		if !r.Shared && r.Size() <= reservation {
-			m.parts = partsOf(r, heap)
-			for i := range m.parts {
-				if p := &m.parts[i]; !p.heap {
-					p.pages = pages.extents(p.Range)
-				}
-			}
+		switch {
+		case r.Shared || r.Size() > reservation:
+		case sel.Wanted != nil && r.File == "" && r.Perm&mem.PermWrite != 0:
+			m.chosen = true
+		default:
+			m.pages = pages.extents(r)
 		}
 		list = append(list, m)
 	}
-	return list
-}
-
-// partsOf cuts a mapping at the bounds of the heap.
-func partsOf(r mem.Range, heap []mem.Range) []part {
-	var list []part
-	add := func(start, end mem.Addr, heap bool) {
-		if start < end {
-			list = append(list, part{Range: mem.Range{Start: start, End: end}, heap: heap})
-		}
-	}
-	at := r.Start
-	if r.File == "" {
-		for _, h := range heap {
-			lo, hi := max(h.Start, at), min(h.End, r.End)
-			if lo >= hi {
-				continue
-			}
-			add(at, lo, false)
-			add(lo, hi, true)
-			at = hi
-		}
-	}
-	add(at, r.End, false)
 	return list
 }
 
@@ -136,15 +104,11 @@ func (p *plan) find(page mem.Addr) (off uint64, ok bool) {
 // place returns where a page of the heap that was left out would be copied to in
 // a buffer of the given size; ok is false if it is no such page.
 func (p *plan) place(page mem.Addr, places *places, size uint64) (off uint64, ok bool) {
-	i := sort.Search(len(p.sel.Heap), func(i int) bool { return p.sel.Heap[i].End > page })
-	if i == len(p.sel.Heap) || page < p.sel.Heap[i].Start {
+	i := sort.Search(len(p.mappings), func(i int) bool { return p.mappings[i].End > page })
+	if i == len(p.mappings) || page < p.mappings[i].Start || !p.mappings[i].chosen {
 		return 0, false
 	}
-	j := sort.Search(len(p.extents), func(i int) bool { return p.extents[i].End > page })
-	if j == len(p.extents) || page < p.extents[j].Start {
-		return 0, false
-	}
-	off = places.at(p.extents[j].Range) + uint64(page-p.extents[j].Start)
+	off = places.at(p.mappings[i].Range) + uint64(page-p.mappings[i].Start)
 	return off, off+pageSize <= size
 }
 
@@ -156,14 +120,13 @@ func (p *plan) with(extra *Pages, places *places) *plan {
 		wanted.Add(r.start, int(r.size))
 	}
 	wanted.addAll(extra)
-	return planOf(p.extents, places, Selection{Heap: p.sel.Heap, Wanted: wanted}, 0)
+	return planOf(p.mappings, places, Selection{Wanted: wanted}, 0)
 }
 
-// Selection says what of the heap is copied.
+// Selection says what of the anonymous memory, the heap and what the runtime and
+// C libraries allocate beside it, is copied: all of it if Wanted is nil.
 type Selection struct {
-	// Heap are the address ranges of the heap, in ascending order. Of their pages
-	// only those in Wanted are copied. Without Heap everything is.
-	Heap   []mem.Range
+	// Wanted are the pages to copy, beside the stacks of threads.
 	Wanted *Pages
 	// LeftOut is how many bytes that leaves out, for the record.
 	LeftOut uint64
@@ -178,7 +141,7 @@ type Selection struct {
 // makePlan chooses the pages. Few segments are made by copying what lies between
 // them.
 func makePlan(ranges []mem.Range, pages *pagemap, places *places, sel Selection) *plan {
-	mappings := survey(ranges, pages, sel.Heap)
+	mappings := survey(ranges, pages, sel)
 	for gap := 0; ; gap = gap*2 + 1 {
 		p := planOf(mappings, places, sel, gap)
 		if len(p.segments) <= maxSegments || gap > maxSegments {
@@ -188,7 +151,7 @@ func makePlan(ranges []mem.Range, pages *pagemap, places *places, sel Selection)
 }
 
 func planOf(mappings []mapping, places *places, sel Selection, gap int) *plan {
-	b := planner{plan: &plan{sel: sel, extents: mappings}, places: places, gap: gap}
+	b := planner{plan: &plan{mappings: mappings}, wantedPages: sel.Wanted, places: places, gap: gap}
 	for _, m := range mappings {
 		b.add(m)
 	}
@@ -227,6 +190,8 @@ func (p *places) at(r mem.Range) uint64 {
 type planner struct {
 	*plan
 	places *places
+	// wantedPages are those of the selection.
+	wantedPages *Pages
 	// gap is how many pages that are left between copied ones are copied as well.
 	gap int
 }
@@ -256,7 +221,9 @@ type piece struct {
 // pieces cuts a mapping into pieces.
 func (b *planner) pieces(r mapping) []piece {
 	switch {
-	case r.parts == nil:
+	case r.chosen:
+		return b.wanted(r.Range)
+	case r.pages == nil:
 		return []piece{{r.Start, r.End, left}}
 	case r.File != "" && r.Perm&mem.PermWrite != 0:
 		// A page that was not touched has the file's content, unless that has
@@ -264,33 +231,30 @@ func (b *planner) pieces(r mapping) []piece {
 		return []piece{{r.Start, r.End, copied}}
 	}
 	var list pieceList
-	for _, p := range r.parts {
-		if p.heap {
-			b.wanted(&list, p.Range)
-		}
-		for _, e := range p.pages {
-			switch {
-			case r.File != "":
-				b.filePages(&list, r.Range, e)
-			case e.held:
-				list.add(piece{e.start, e.end, copied})
-			default:
-				list.add(piece{e.start, e.end, zero})
-			}
+	for _, e := range r.pages {
+		switch {
+		case r.File != "":
+			b.filePages(&list, r.Range, e)
+		case e.held:
+			list.add(piece{e.start, e.end, copied})
+		default:
+			list.add(piece{e.start, e.end, zero})
 		}
 	}
 	return list
 }
 
-// wanted adds the pages of a part of the heap.
-func (b *planner) wanted(list *pieceList, r mem.Range) {
+// wanted are the pieces of a mapping of which pages are chosen.
+func (b *planner) wanted(r mem.Range) []piece {
+	var list pieceList
 	at := r.Start
-	b.sel.Wanted.each(r, func(start, end mem.Addr) {
+	b.wantedPages.each(r, func(start, end mem.Addr) {
 		list.add(piece{at, start, left})
 		list.add(piece{start, end, copied})
 		at = end
 	})
 	list.add(piece{at, r.End, left})
+	return list
 }
 
 // pieceList puts pieces of one content together.

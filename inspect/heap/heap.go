@@ -232,23 +232,6 @@ func (h *Heap) Object(a mem.Addr) (o Object, ok bool) {
 	return Object{Addr: s.Start + mem.Addr(n*s.ElemSize), Size: s.ElemSize, NoScan: s.noScan()}, true
 }
 
-// Arenas returns the address ranges from which the runtime takes spans, those that
-// have spans in use, in ascending order.
-func (h *Heap) Arenas() []mem.Range {
-	var list []mem.Range
-	for i := range h.spans {
-		for a := h.spans[i].Start &^ (arenaSize - 1); a < h.spans[i].Limit; a += arenaSize {
-			switch n := len(list); {
-			case n == 0 || a > list[n-1].End:
-				list = append(list, mem.Range{Start: a, End: a + arenaSize})
-			case a == list[n-1].End:
-				list[n-1].End += arenaSize
-			}
-		}
-	}
-	return list
-}
-
 // InUse returns the number of bytes of all spans in use.
 func (h *Heap) InUse() uint64 {
 	var n uint64
