@@ -89,7 +89,7 @@ func (p *Process) adoptExecutable(t *delve.Target, addr string, tg *target) erro
 	}
 	p.adopt(f)
 	p.info.Exe = path
-	p.Mem = mem.NewOverlay(p.Mem, mem.NewImage(f, bias))
+	p.Mem = mem.NewOverlay(mem.WithRanges(p.Mem, m.Ranges()), mem.NewImage(f, bias))
 	tg.arch, tg.bias, tg.symbols = f.Arch, bias, nil
 	return nil
 }
