@@ -35,6 +35,10 @@ type Options struct {
 	// Stop allows Connect to halt a target that runs, and has Attach keep the
 	// process stopped, under Delve, instead of capturing it; Close lets it run on.
 	Stop bool
+	// Guard is a command that calls Guard for the process whose id follows it. While
+	// a process is stopped under Delve it runs beside, for the case that this process
+	// is killed. nil is none.
+	Guard []string
 	// Heap says what Attach copies of the heap.
 	Heap Heap
 	// counted, if not nil, stands between the analysis and a core's bytes:

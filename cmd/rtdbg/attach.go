@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"os"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -21,7 +22,9 @@ func (a *app) attachCommand() *cobra.Command {
 		}
 		return opening{
 			open: func(ctx context.Context, o inspect.Options) (*inspect.Process, error) {
-				o.Stop = stop
+				if o.Stop = stop; stop {
+					o.Guard = guardCommand()
+				}
 				if heap {
 					o.Heap = inspect.HeapAll
 				}
@@ -33,4 +36,29 @@ func (a *app) attachCommand() *cobra.Command {
 	c.Flags().BoolVar(&stop, "stop", false, "keep the process stopped until the end, under Delve")
 	c.Flags().BoolVar(&heap, "heap", false, "copy all of the heap, however long the process has to stand still for it")
 	return c
+}
+
+// guardProcess is the argument that makes rtdbg the guard of a process.
+const guardProcess = "guard-process"
+
+// guardCommand is the command line of a guard, without the process; nil where
+// this executable cannot be found.
+func guardCommand() []string {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil
+	}
+	return []string{exe, guardProcess}
+}
+
+// guard watches over the process with the given id until it is let go.
+func guard(pid string) (status int) {
+	n, err := strconv.Atoi(pid)
+	if err == nil {
+		err = inspect.Guard(n, os.Stdin, os.Stdout)
+	}
+	if err != nil {
+		return exitFailed
+	}
+	return exitDone
 }

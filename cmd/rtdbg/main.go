@@ -38,6 +38,9 @@ func main() {
 		}
 		os.Exit(exitFailed)
 	}
+	if len(os.Args) == 3 && os.Args[1] == guardProcess {
+		os.Exit(guard(os.Args[2]))
+	}
 	tuneGC()
 	sigs := catchSignals()
 	os.Exit(run(sigs, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
