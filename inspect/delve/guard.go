@@ -112,8 +112,8 @@ func Watch(pid int, in io.Reader, out io.Writer) error {
 // A released process is looked at repairChecks times, repairStep apart: the stop
 // that attaching has caused may come late.
 const (
-	repairStep   = 10 * time.Millisecond
-	repairChecks = 100
+	repairStep   = 2 * time.Millisecond
+	repairChecks = 500
 )
 
 // repair lets the process run on.
