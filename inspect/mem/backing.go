@@ -98,7 +98,8 @@ func (c *Core) exePath() string {
 // file, are taken: a writable private mapping may have been written (RELRO
 // data is, by the dynamic linker), and then the file has the wrong bytes. The
 // place of a page is found by its address, not by its offset in NT_FILE:
-// stripping an executable moves offsets.
+// stripping an executable moves offsets. A capture has all pages that were
+// written: for what it lacks of a read-only mapping the file can be trusted.
 func (c *Core) addBacking() {
 	libs := c.libraries()
 	var pieces []piece
@@ -136,18 +137,18 @@ func (c *Core) backGap(start, end Addr, libs map[string]image) []piece {
 	if !ok {
 		return []piece{{start: start, end: end}}
 	}
-	return img.fill(start, end)
+	return img.fill(start, end, c.notes.instant != nil)
 }
 
-// fill returns pieces that cover [start, end): the bytes of the image's
-// read-only segments, and gaps.
-func (img image) fill(start, end Addr) []piece {
+// fill returns pieces that cover [start, end): the bytes of the image's segments,
+// of those only that are read-only unless no page has been written, and gaps.
+func (img image) fill(start, end Addr, unwritten bool) []piece {
 	var pieces []piece
 	pos := start
 	// PT_LOAD segments ascend by address (ELF specification); those of a
 	// file that breaks this are passed over.
 	for _, s := range img.file.Segments() {
-		if s.Type != elf.PT_LOAD || s.Flags&elf.PF_W != 0 {
+		if s.Type != elf.PT_LOAD || s.Flags&elf.PF_W != 0 && !unwritten {
 			continue
 		}
 		b := img.file.SegmentBytes(s)
@@ -180,7 +181,7 @@ func (c *Core) addOmitted(pieces []piece) []piece {
 		if end <= start || c.mapsAnyOf(start, end) {
 			continue
 		}
-		pieces = append(pieces, img.fill(start, end)...)
+		pieces = append(pieces, img.fill(start, end, false)...)
 		c.ranges = append(c.ranges, Range{Start: start, End: end, Perm: permOf(s.Flags), File: c.exe.Path, Off: s.Off})
 	}
 	sortByStart(pieces, func(p piece) Addr { return p.start })
