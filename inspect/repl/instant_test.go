@@ -189,10 +189,11 @@ func needsHeap(script string) bool {
 	return false
 }
 
-// ofGoroutines are the commands that speak of nothing but parked goroutines.
+// ofGoroutines are the commands that speak of nothing but the program's parked
+// goroutines.
 func ofGoroutines(script string) bool {
 	switch script {
-	case "locks", "deadlocks", "leaks":
+	case "deadlocks", "leaks":
 		return true
 	}
 	return false
