@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"slices"
 
+	"rtdbg/inspect/locate"
 	"rtdbg/inspect/mem"
 	"rtdbg/inspect/rt"
 )
 
 // GC is the state of the garbage collector. Sizes are in bytes, times in ns.
-// Pointers are nil where a value is not known: in a stripped program most of
-// them, which no symbol leads to.
+// Pointers are nil where a value is not known.
 type GC struct {
 	// Phase is off, mark or mark termination; "" where it is not known.
 	Phase string `json:"phase"`
@@ -134,7 +134,7 @@ func (p *Process) GC(ctx context.Context) (*GC, error) {
 		return nil, err
 	}
 	r := &GC{Pauses: []GCPause{}, Workers: []GCWorker{}, AssistQueue: []GCAssist{}, Assisting: []GCAssist{}, Waiting: []GCWaiters{}}
-	gc := p.RT.GC(p.symbol)
+	gc := p.RT.GC(p.global)
 	var noted []error
 	note := func(err error) {
 		if err != nil {
@@ -156,13 +156,29 @@ func (p *Process) GC(ctx context.Context) (*GC, error) {
 	return r, ctx.Err()
 }
 
+// global returns the address of a variable of the collector: by symbol, or by the
+// code that names it, which is read when the first is asked for that no symbol
+// leads to.
+func (p *Process) global(name string) (mem.Addr, bool) {
+	if a, ok := p.symbol(name); ok {
+		return a, true
+	}
+	p.marksOnce.Do(func() {
+		if program := p.code(); program != nil {
+			p.marks = locate.ByCode(p.RT, p.pcln, program)
+		}
+	})
+	a, ok := p.marks[name]
+	return a, ok
+}
+
 // noteOf says that symbols are missing once, and every other error.
 func noteOf(errs []error) string {
 	symbols := ""
 	var rest []error
 	for _, err := range errs {
 		if errors.Is(err, rt.ErrNoSymbol) {
-			symbols = "variables of the collector are not found: the program has no symbols"
+			symbols = "variables of the collector are not found: the program has no symbols, and its code does not tell where they are"
 			continue
 		}
 		rest = append(rest, err)
@@ -229,10 +245,14 @@ func (p *Process) gcController(r *GC, gc rt.GC) error {
 
 // gcStats fills in what runtime.memstats says.
 func (p *Process) gcStats(r *GC) error {
-	if p.RT.Globals.MemStats == 0 {
+	at := p.RT.Globals.MemStats
+	if at == 0 {
+		at, _ = p.global("runtime.memstats")
+	}
+	if at == 0 {
 		return fmt.Errorf("runtime.memstats: %w", rt.ErrNoSymbol)
 	}
-	s, err := p.RT.ReadMemStats(p.RT.Globals.MemStats)
+	s, err := p.RT.ReadMemStats(at)
 	if err != nil {
 		return err
 	}

@@ -23,29 +23,58 @@ func gcReleases() []string {
 	return schedReleases
 }
 
+// figuresOptions are how the target starts that prints the collector's figures.
+var figuresOptions = target.Options{Env: []string{"GOGC=150", "GOMEMLIMIT=1GiB"}}
+
+// figuresSpec is that target.
+func figuresSpec(version string, how target.Spec) target.Spec {
+	how.Program, how.Go = "gcfigures", version
+	return how
+}
+
+// gcBuilds are the ways of building in which the collector's variables are found
+// in different ways: by symbol, and by the code that names them.
+var gcBuilds = []build{
+	{"plain", target.Spec{}, true},
+	{"stripped", target.Spec{Ldflags: "-s -w"}, true},
+	{"pie-stripped", target.Spec{BuildMode: "pie", Ldflags: "-s -w"}, false},
+	{"race-stripped", target.Spec{Race: true, Ldflags: "-s -w"}, false},
+	{"arm64-stripped", target.Spec{GOARCH: "arm64", Ldflags: "-s -w"}, false},
+}
+
 // The collector's figures are those that runtime/metrics and ReadMemStats
-// gave the target.
+// gave the target, with symbols and without.
 func TestGCFiguresAreThoseOfTheRuntime(t *testing.T) {
 	for _, version := range gcReleases() {
-		t.Run(orHost(version), func(t *testing.T) {
-			parallel(t)
-			o := target.Options{Env: []string{"GOGC=150", "GOMEMLIMIT=1GiB"}}
-			c := target.Take(t, target.Spec{Program: "gcfigures", Go: version}, o, target.Kernel)
-			r := gcState(t, open(t, c))
-			checkFigures(t, c.Vars, r)
-			fing := r.Finalizers
-			if fing == nil || *fing.Queued != int(c.Vars.Int(t, "finalizers")) || len(fing.Runners) != 1 ||
-				fing.Runners[0].Goid != uint64(c.Vars.Int(t, "finalizer.goid")) || !fing.Runners[0].Busy {
-				t.Errorf("finalizers: %s, want %s behind goroutine %s", toJSON(t, fing), c.Vars["finalizers"], c.Vars["finalizer.goid"])
+		for _, b := range gcBuilds {
+			if !b.few && !full() && !isNewest(version) {
+				continue
 			}
-			if queued, ok := c.Vars["metric.cleanups.queued"]; ok {
-				want, _ := strconv.Atoi(queued)
-				executed := int(c.Vars.Int(t, "metric.cleanups.executed"))
-				if r.Cleanups == nil || *r.Cleanups.Queued != want-executed || want == executed {
-					t.Errorf("cleanups: %s, want %d less %d", toJSON(t, r.Cleanups), want, executed)
-				}
-			}
-		})
+			t.Run(orHost(version)+"/"+b.name, func(t *testing.T) {
+				parallel(t)
+				c := target.Take(t, figuresSpec(version, b.spec), figuresOptions, target.Kernel)
+				r := gcState(t, open(t, c))
+				checkFigures(t, c.Vars, r)
+				checkQueues(t, c.Vars, r)
+			})
+		}
+	}
+}
+
+// checkQueues compares the queues of finalizers and cleanups.
+func checkQueues(t *testing.T, vars target.Vars, r *inspect.GC) {
+	t.Helper()
+	fing := r.Finalizers
+	if fing == nil || *fing.Queued != int(vars.Int(t, "finalizers")) || len(fing.Runners) != 1 ||
+		fing.Runners[0].Goid != uint64(vars.Int(t, "finalizer.goid")) || !fing.Runners[0].Busy {
+		t.Errorf("finalizers: %s, want %s behind goroutine %s", toJSON(t, fing), vars["finalizers"], vars["finalizer.goid"])
+	}
+	if queued, ok := vars["metric.cleanups.queued"]; ok {
+		want, _ := strconv.Atoi(queued)
+		executed := int(vars.Int(t, "metric.cleanups.executed"))
+		if r.Cleanups == nil || *r.Cleanups.Queued != want-executed || want == executed {
+			t.Errorf("cleanups: %s, want %d less %d", toJSON(t, r.Cleanups), want, executed)
+		}
 	}
 }
 

@@ -106,7 +106,7 @@ func (p *Process) waitsForLock(m *rt.M, ms []rt.M, on []string) *RuntimeLock {
 // lockAt returns the address of a mutex: that of a field of a variable, or of
 // the variable itself.
 func (p *Process) lockAt(variable, structure, field string) (mem.Addr, bool) {
-	a, ok := p.symbol(variable)
+	a, ok := p.global(variable)
 	switch variable {
 	case "runtime.sched":
 		a, ok = p.RT.Globals.Sched, p.RT.Globals.Sched != 0

@@ -1,0 +1,29 @@
+package code
+
+import (
+	"fmt"
+
+	"rtdbg/inspect/mem"
+	"rtdbg/inspect/pcln"
+)
+
+// Refs returns the words of package-level variables that the code of f names,
+// in the order of its instructions, each as often as it is named. It answers for
+// functions of the runtime too, of which nothing else here is read.
+func (p *Program) Refs(f *pcln.Func) ([]mem.Addr, error) {
+	code := p.code(f)
+	if code == nil {
+		return nil, fmt.Errorf("code: %s cannot be read", f.Name)
+	}
+	var refs []mem.Addr
+	whole := p.machine.walk(code, f.Entry, func(in *inst, _ *registers) bool {
+		if in.ref != 0 && p.inData(in.ref) {
+			refs = append(refs, in.ref)
+		}
+		return true
+	})
+	if !whole {
+		return nil, fmt.Errorf("code: %s has an instruction that is not understood", f.Name)
+	}
+	return refs, nil
+}

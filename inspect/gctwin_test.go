@@ -1,0 +1,97 @@
+package inspect_test
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"rtdbg/inspect"
+	"rtdbg/inspect/internal/target"
+)
+
+// twinOf opens the capture of a program with a copy of it that has no section
+// headers, and so neither symbols nor DWARF.
+func twinOf(t *testing.T, c *target.Capture) *inspect.Process {
+	t.Helper()
+	twin := *c
+	twin.Exe = filepath.Join(t.TempDir(), "twin")
+	stripELF(t, c.Exe, twin.Exe)
+	q := open(t, &twin)
+	if strings.HasPrefix(q.Info().Layouts, "DWARF") {
+		t.Fatalf("layouts of the twin are from %s", q.Info().Layouts)
+	}
+	return q
+}
+
+// A program without symbols gives the same answer about the collector as with
+// them: at rest, and in the middle of marking.
+func TestGCOfAStrippedTwinIsTheSame(t *testing.T) {
+	for _, version := range schedReleases {
+		t.Run(orHost(version)+"/at rest", func(t *testing.T) {
+			parallel(t)
+			sameGC(t, target.Take(t, figuresSpec(version, target.Spec{}), figuresOptions, target.Kernel))
+		})
+		t.Run(orHost(version)+"/marking", func(t *testing.T) {
+			parallel(t)
+			sameGC(t, startAssists(t, version).Crash())
+		})
+		t.Run(orHost(version)+"/before the first collection", func(t *testing.T) {
+			parallel(t)
+			sameGC(t, target.Take(t, target.Spec{Program: "spinners", Go: version}, target.Options{Env: []string{"GOGC=off"}}, target.Kernel))
+		})
+	}
+}
+
+func sameGC(t *testing.T, c *target.Capture) {
+	t.Helper()
+	p, q := open(t, c), twinOf(t, c)
+	want := absolute(t, toJSON(t, gcState(t, p)), p.Now())
+	got := absolute(t, toJSON(t, gcState(t, q)), q.Now())
+	if want != got {
+		t.Errorf("answers differ: %s", firstDifference(want, got))
+	}
+}
+
+// Where the runtime was compiled in another way, and its code names other things,
+// what is not certain is missing, and what is said is true.
+func TestGCOfAStrippedProgramWithoutOptimizationIsTrue(t *testing.T) {
+	for _, version := range schedReleases {
+		t.Run(orHost(version), func(t *testing.T) {
+			parallel(t)
+			c := target.Take(t, figuresSpec(version, target.Spec{Gcflags: "all=-N -l"}), figuresOptions, target.Kernel)
+			p, q := open(t, c), twinOf(t, c)
+			want, got := fieldsOfGC(t, p), fieldsOfGC(t, q)
+			known := 0
+			for name, value := range got {
+				if value == "null" || value == `""` || name == "note" {
+					continue
+				}
+				if known++; value != want[name] {
+					t.Errorf("%s is %s, want %s", name, value, want[name])
+				}
+			}
+			t.Logf("%d of %d fields are known", known, len(want))
+		})
+	}
+}
+
+// fieldsOfGC are the fields of what is said of the collector, as JSON.
+func fieldsOfGC(t *testing.T, p *inspect.Process) map[string]string {
+	t.Helper()
+	r, err := p.GC(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var raw map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(toJSON(t, r)), &raw); err != nil {
+		t.Fatal(err)
+	}
+	fields := make(map[string]string)
+	for name, value := range raw {
+		if name != "since_last_ns" && name != "mark_ns" {
+			fields[name] = string(value)
+		}
+	}
+	return fields
+}
