@@ -323,7 +323,7 @@ func (p *Process) gcWorkers(r *GC) error {
 	ps, err := p.RT.AllPs()
 	for i := range ps {
 		pp := &ps[i]
-		running := p.runningOn(pp)
+		running := p.RT.RunningOn(pp)
 		if mode := p.RT.GCWorker(pp); mode != "" {
 			w := GCWorker{P: pp.ID, Mode: mode}
 			if running != nil {
@@ -358,20 +358,4 @@ func (p *Process) gcWaiting(r *GC, gs []*Goroutine) {
 		}
 	}
 	slices.SortFunc(r.Waiting, func(a, b GCWaiters) int { return b.Count - a.Count })
-}
-
-// runningOn returns the goroutine that the thread of pp runs, nil for none.
-func (p *Process) runningOn(pp *rt.P) *rt.G {
-	if pp.M == 0 {
-		return nil
-	}
-	m, err := p.RT.ReadM(pp.M)
-	if err != nil || m.CurG == 0 {
-		return nil
-	}
-	g, err := p.RT.ReadG(m.CurG)
-	if err != nil {
-		return nil
-	}
-	return &g
 }

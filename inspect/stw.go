@@ -71,7 +71,7 @@ func (p *Process) stopTheWorld(r *Sched, ps []rt.P, ms []rt.M) *StopTheWorld {
 	if by != nil {
 		p.describeStop(w, by, ps)
 	}
-	if r.World == Stopped || r.World == Frozen && by == nil {
+	if r.World == rt.WorldStopped || r.World == rt.WorldFrozen && by == nil {
 		return w
 	}
 	for i := range ps {

@@ -6,6 +6,7 @@ import (
 
 	"rtdbg/inspect"
 	"rtdbg/inspect/internal/target"
+	"rtdbg/inspect/rt"
 )
 
 var stopOptions = []string{"GODEBUG=asyncpreemptoff=1", "GOGC=off"}
@@ -18,7 +19,7 @@ func TestStopTheWorldNamesTheLoop(t *testing.T) {
 			parallel(t)
 			exe := target.Build(t, target.Spec{Program: "stopworld", Go: version})
 			r := target.Start(t, exe, target.Options{Args: []string{"-how=loop"}, Env: stopOptions})
-			s := awaitSched(t, r, func(s *inspect.Sched) bool { return s.World == inspect.Stopping && len(s.StillToStop) == 1 })
+			s := awaitSched(t, r, func(s *inspect.Sched) bool { return s.World == rt.WorldStopping && len(s.StillToStop) == 1 })
 			w := s.StopTheWorld
 			stopper, culprit := uint64(r.Vars.Int(t, "stopper.goid")), uint64(r.Vars.Int(t, "culprit.goid"))
 			if w == nil || w.By == nil || w.By.Goid != stopper || w.ByM == nil || w.Reason != "read mem stats" || w.InC {
@@ -44,7 +45,7 @@ func TestStopTheWorldNamesTheCallOfC(t *testing.T) {
 			exe := target.Build(t, target.Spec{Program: "stopworld", Go: version, Cgo: true})
 			r := target.Start(t, exe, target.Options{Args: []string{"-how=c"}, Env: stopOptions})
 			s := awaitSched(t, r, func(s *inspect.Sched) bool {
-				return s.World == inspect.Stopped && s.StopTheWorld.InC
+				return s.World == rt.WorldStopped && s.StopTheWorld.InC
 			})
 			w := s.StopTheWorld
 			if w == nil || w.By == nil || w.By.Goid != uint64(r.Vars.Int(t, "stopper.goid")) || !w.InC || len(w.Culprits) != 0 {
@@ -61,7 +62,7 @@ func TestStopTheWorldNamesTheCallOfC(t *testing.T) {
 func TestNoStopTheWorldWhileTheWorldRuns(t *testing.T) {
 	exe := target.Build(t, target.Spec{Program: "stopworld"})
 	r := target.Start(t, exe, target.Options{Args: []string{"-how=none"}, Env: stopOptions})
-	if s := attachedSched(t, r); s.World != inspect.Runs || s.StopTheWorld != nil {
+	if s := attachedSched(t, r); s.World != rt.WorldRuns || s.StopTheWorld != nil {
 		t.Errorf("%s", toJSON(t, s))
 	}
 }

@@ -100,15 +100,15 @@ func schedLines(s *inspect.Sched) []string {
 		lines = append(lines, "nobody has polled the network for "+ns(*s.LastPollNS))
 	}
 	switch s.World {
-	case inspect.Stopping:
+	case rt.WorldStopping:
 		ids := make([]string, len(s.StillToStop))
 		for i, id := range s.StillToStop {
 			ids[i] = fmt.Sprintf("p%d", id)
 		}
 		lines = append(lines, "the world is being stopped: waiting for "+orWord(strings.Join(ids, " "), "nobody that can be named"))
-	case inspect.Stopped:
+	case rt.WorldStopped:
 		lines = append(lines, "the world is stopped")
-	case inspect.Frozen:
+	case rt.WorldFrozen:
 		lines = append(lines, "the world is frozen: the program was dying")
 	}
 	lines = append(lines, stopLines(s.StopTheWorld)...)
