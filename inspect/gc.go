@@ -234,9 +234,8 @@ func (p *Process) gcController(r *GC, gc rt.GC) error {
 	}
 	goal := c.HeapGoal(p.minor)
 	r.HeapGoal = &goal
-	if t, ok := c.NextTrigger(p.minor); ok {
-		r.Trigger = &t
-	}
+	trigger := c.NextTrigger(p.minor)
+	r.Trigger = &trigger
 	if r.Phase != "off" && p.minor >= 19 {
 		r.Trigger = &c.Triggered
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,12 +16,13 @@ import (
 	"rtdbg/inspect/rt"
 )
 
-// gcReleases are the versions on which the collector's figures are compared.
+// gcReleases are the versions on which the collector's figures are compared: Go
+// 1.19 is the first that works goal and trigger out when they are asked for.
 func gcReleases() []string {
 	if full() {
 		return releases
 	}
-	return schedReleases
+	return append([]string{"go1.19.13"}, schedReleases...)
 }
 
 // figuresOptions are how the target starts that prints the collector's figures.
@@ -29,7 +31,17 @@ var figuresOptions = target.Options{Env: []string{"GOGC=150", "GOMEMLIMIT=1GiB"}
 // figuresSpec is that target.
 func figuresSpec(version string, how target.Spec) target.Spec {
 	how.Program, how.Go = "gcfigures", version
+	how.Ldflags += " " + linknamed(version)
 	return how
+}
+
+// linknamed is the linker's flag for programs that refer to what the runtime does
+// not export to them, which the linker refuses since Go 1.23.
+func linknamed(version string) string {
+	if version == "" || version >= "go1.23" {
+		return "-checklinkname=0"
+	}
+	return ""
 }
 
 // gcBuilds are the ways of building in which the collector's variables are found
@@ -102,6 +114,7 @@ func checkFigures(t *testing.T, vars target.Vars, r *inspect.GC) {
 		"metric.forced": orNilText(r.ForcedCollections), "mem.NumForcedGC": orNilText(r.ForcedCollections),
 		"metric.gogc": orNilText(r.GOGC), "metric.limit": orNilText(r.MemoryLimit),
 		"mem.LastGC": orNilText(r.LastEndUnixNS), "mem.PauseTotalNs": orNilText(r.PauseTotalNS),
+		"trigger": orNilText(r.Trigger), "trigger.goal": orNilText(r.HeapGoal),
 	}
 	compared := 0
 	for key, value := range got {
@@ -112,6 +125,9 @@ func checkFigures(t *testing.T, vars target.Vars, r *inspect.GC) {
 			}
 		}
 	}
+	if _, ok := vars["trigger"]; !ok && !strings.HasPrefix(vars["go"], "go1.18") {
+		t.Error("the target does not say what triggers the next collection")
+	}
 	if compared < 7 {
 		t.Errorf("only %d figures were compared", compared)
 	}
@@ -120,18 +136,14 @@ func checkFigures(t *testing.T, vars target.Vars, r *inspect.GC) {
 			t.Errorf("pause %d: %+v, want %d ns that ended %d", i, r.Pauses[i], ns, end)
 		}
 	}
-	if *r.GOGC != 150 || r.Trigger != nil && (*r.Trigger <= *r.HeapMarked || *r.Trigger > *r.HeapGoal) {
+	if *r.GOGC != 150 || *r.Trigger <= *r.HeapMarked || *r.Trigger > *r.HeapGoal {
 		t.Errorf("GOGC %d, trigger %s between %d and %d", *r.GOGC, orNilText(r.Trigger), *r.HeapMarked, *r.HeapGoal)
 	}
 }
 
 // assistsSpec is the target that is caught in the mark phase.
 func assistsSpec(version string) target.Spec {
-	s := target.Spec{Program: "assists", Go: version}
-	if version == "" || version >= "go1.23" {
-		s.Ldflags = "-checklinkname=0"
-	}
-	return s
+	return target.Spec{Program: "assists", Go: version, Ldflags: linknamed(version)}
 }
 
 var assistsOptions = target.Options{Env: []string{"GODEBUG=asyncpreemptoff=1"}}
