@@ -41,6 +41,7 @@ var knownLocks = []struct{ variable, structure, field string }{
 	{"runtime.allpLock", "", ""},
 	{"runtime.allglock", "", ""},
 	{"runtime.deadlock", "", ""},
+	{"runtime.debuglock", "", ""},
 	{"runtime.finlock", "", ""},
 	{"runtime.sched", "runtime.schedt", "sudoglock"},
 	{"runtime.sched", "runtime.schedt", "deferlock"},

@@ -36,7 +36,9 @@ type STWCulprit struct {
 	Thread *uint64 `json:"thread"`
 	// Goroutine is what it runs, nil while it schedules.
 	Goroutine *Running `json:"goroutine"`
-	// Kind is loop, c, locks, runtime, scheduler, syscall.
+	// Kind is scheduler, syscall, c; lock where it waits for a mutex of the
+	// runtime, locks where its M may not be preempted; runtime, assembly or
+	// nosplit where its code may not; loop otherwise.
 	Kind string `json:"kind"`
 	// Why says what keeps it, in words.
 	Why string `json:"why"`
@@ -158,9 +160,12 @@ func (p *Process) culprit(pp *rt.P, ms []rt.M) (c STWCulprit, ok bool) {
 	m := &ms[i]
 	c.M, c.Thread, c.Goroutine = &m.ID, orNil(m.ProcID), p.onP(pp)
 	off, _ := p.RT.ReadString(m.PreemptOff)
+	lock := p.waitsForLock(m, ms, p.onThread(m))
 	switch {
 	case m.Dying != 0:
 		return c, false
+	case lock != nil:
+		c.Kind, c.Why = "lock", "its thread waits for "+lock.String()
 	case c.Goroutine == nil:
 	case c.Goroutine.Status == rt.Syscall:
 		c.Kind, c.Why = "syscall", "its thread is in a system call, and it has not been taken away yet"
@@ -173,22 +178,7 @@ func (p *Process) culprit(pp *rt.P, ms []rt.M) (c STWCulprit, ok bool) {
 	case m.Mallocing != 0:
 		c.Kind, c.Why = "locks", "its thread may not be preempted: it allocates"
 	default:
-		c.Kind, c.Why = p.unpreempted(c.Goroutine)
+		c.Kind, c.Why = p.unpreempted(m, c.Goroutine)
 	}
 	return c, true
-}
-
-// unpreempted says why a goroutine that runs Go code was not preempted.
-func (p *Process) unpreempted(g *Running) (kind, why string) {
-	at := "its code"
-	if len(g.Frames) > 0 {
-		at = g.Frames[0].Func
-	}
-	if strings.HasPrefix(at, "runtime.") {
-		return "runtime", fmt.Sprintf("it is in %s, where it may not be preempted", at)
-	}
-	if off, ok := p.RT.AsyncPreemptOff(); ok && off {
-		return "loop", fmt.Sprintf("it is in %s, which comes to no call that could stop it, and GODEBUG has asyncpreemptoff=1", at)
-	}
-	return "loop", fmt.Sprintf("it is in %s and did not follow the request to stop yet: assembly, nosplit, or a signal that has not arrived", at)
 }

@@ -2,6 +2,7 @@ package inspect_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"rtdbg/inspect"
@@ -11,26 +12,104 @@ import (
 
 var stopOptions = []string{"GODEBUG=asyncpreemptoff=1", "GOGC=off"}
 
-// A stop of the world that a loop keeps from happening names who stops it and
-// why, and the P, the goroutine and the thread that keep it.
-func TestStopTheWorldNamesTheLoop(t *testing.T) {
+// stopCulprits are the ways in which the target keeps the world from stopping, with
+// what is said of it.
+var stopCulprits = []struct {
+	how, kind, function, why string
+	env                      []string
+	// since is the first version that does not stop.
+	since string
+}{
+	{"loop", "loop", "main.forever", "asyncpreemptoff=1", stopOptions, ""},
+	{"nosplit", "nosplit", "rtdbgtargets/stopworld/spin.NoSplit", "does not check its stack", stopOptions, ""},
+	// Before, the jump at the end of the loop was a safe point.
+	{"nosplit", "nosplit", "rtdbgtargets/stopworld/spin.NoSplit", "at a point at which it may not be preempted", nil, "go1.25"},
+	{"blocked", "loop", "main.forever", "the signal has not arrived", nil, ""},
+	{"assembly", "assembly", "rtdbgtargets/stopworld/spin.Assembly", "no safe points", nil, ""},
+	{"pinned", "locks", "rtdbgtargets/stopworld/spin.Pinned", "locks=1", nil, ""},
+}
+
+// A stop of the world that a goroutine keeps from happening names who stops it and
+// why, and the P, the goroutine and the thread that keep it, and in which way.
+func TestStopTheWorldNamesTheCulprit(t *testing.T) {
+	for _, version := range schedReleases {
+		for _, tt := range stopCulprits {
+			if version != "" && version < tt.since {
+				continue
+			}
+			t.Run(orHost(version)+"/"+tt.how+" "+strings.Join(tt.env, " "), func(t *testing.T) {
+				parallel(t)
+				exe := target.Build(t, target.Spec{Program: "stopworld", Go: version})
+				r := target.Start(t, exe, target.Options{Args: []string{"-how=" + tt.how}, Env: append([]string{"GOGC=off"}, tt.env...)})
+				s := awaitSched(t, r, func(s *inspect.Sched) bool {
+					return s.World == rt.WorldStopping && len(s.StillToStop) == 1 && len(s.StopTheWorld.Culprits) == 1 && s.StopTheWorld.Culprits[0].Kind == tt.kind
+				})
+				w := s.StopTheWorld
+				stopper, culprit := uint64(r.Vars.Int(t, "stopper.goid")), uint64(r.Vars.Int(t, "culprit.goid"))
+				if w == nil || w.By == nil || w.By.Goid != stopper || w.ByM == nil || w.Reason != "read mem stats" || w.InC {
+					t.Fatalf("who stops: %s", toJSON(t, s))
+				}
+				if r.Vars.String(t, "go") >= "go1.23" && w.SinceNS == nil {
+					t.Errorf("since: %s", toJSON(t, w))
+				}
+				if len(w.Culprits) != 1 {
+					t.Fatalf("culprits: %s", toJSON(t, w))
+				}
+				c := w.Culprits[0]
+				if c.P != s.StillToStop[0] || c.Thread == nil || c.Goroutine == nil || c.Goroutine.Goid != culprit ||
+					c.Kind != tt.kind || c.Goroutine.Frames[0].Func != tt.function || !strings.Contains(c.Why, tt.why) {
+					t.Errorf("culprit: %s, want %s in %s", toJSON(t, c), tt.kind, tt.function)
+				}
+			})
+		}
+	}
+}
+
+// Two that are in print keep the world from stopping: one holds the runtime's lock
+// of print, the other waits for it.
+func TestStopTheWorldNamesTheLockThatACulpritWaitsFor(t *testing.T) {
+	for _, version := range schedReleases {
+		t.Run(orHost(version), func(t *testing.T) {
+			parallel(t)
+			exe := target.Build(t, target.Spec{Program: "stopworld", Go: version})
+			r := target.Start(t, exe, target.Options{Args: []string{"-how=print"}, Env: []string{"GOGC=off"}})
+			s := awaitSched(t, r, func(s *inspect.Sched) bool { return s.World == rt.WorldStopping && len(s.StillToStop) == 2 })
+			kinds := map[uint64]inspect.STWCulprit{}
+			for _, c := range s.StopTheWorld.Culprits {
+				if c.Goroutine != nil {
+					kinds[c.Goroutine.Goid] = c
+				}
+			}
+			holder, waiter := kinds[uint64(r.Vars.Int(t, "culprit.goid"))], kinds[uint64(r.Vars.Int(t, "waiter.goid"))]
+			if holder.Kind != "locks" || waiter.Kind != "lock" || !strings.Contains(waiter.Why, "runtime.debuglock") {
+				t.Errorf("culprits: %s", toJSON(t, s.StopTheWorld.Culprits))
+			}
+		})
+	}
+}
+
+// What waits in the queue of a P whose goroutine stops the world says that this is
+// why it does not run.
+func TestRunnableGoroutinesSayThatTheWorldIsBeingStopped(t *testing.T) {
 	for _, version := range schedReleases {
 		t.Run(orHost(version), func(t *testing.T) {
 			parallel(t)
 			exe := target.Build(t, target.Spec{Program: "stopworld", Go: version})
 			r := target.Start(t, exe, target.Options{Args: []string{"-how=loop"}, Env: stopOptions})
-			s := awaitSched(t, r, func(s *inspect.Sched) bool { return s.World == rt.WorldStopping && len(s.StillToStop) == 1 })
-			w := s.StopTheWorld
-			stopper, culprit := uint64(r.Vars.Int(t, "stopper.goid")), uint64(r.Vars.Int(t, "culprit.goid"))
-			if w == nil || w.By == nil || w.By.Goid != stopper || w.ByM == nil || w.Reason != "read mem stats" || w.InC {
-				t.Fatalf("who stops: %s", toJSON(t, s))
+			awaitSched(t, r, func(s *inspect.Sched) bool { return s.World == rt.WorldStopping && len(s.StillToStop) == 1 })
+			p, err := inspect.Attach(t.Context(), r.PID, inspect.Options{})
+			if err != nil {
+				target.Missing(t, "attach: %v", err)
 			}
-			if len(w.Culprits) != 1 || w.Culprits[0].P != s.StillToStop[0] || w.Culprits[0].Goroutine == nil || w.Culprits[0].Goroutine.Goid != culprit ||
-				w.Culprits[0].Kind != "loop" || w.Culprits[0].Thread == nil || w.Culprits[0].Goroutine.Frames[0].Func != "main.loop" {
-				t.Errorf("culprits: %s", toJSON(t, w.Culprits))
+			defer p.Close()
+			q, err := p.RunQ(t.Context())
+			if err != nil {
+				t.Fatal(err)
 			}
-			if r.Vars.String(t, "go") >= "go1.23" && w.SinceNS == nil {
-				t.Errorf("since: %s", toJSON(t, w))
+			goid := uint64(r.Vars.Int(t, "queued.goid"))
+			i := slices.IndexFunc(q.Ps, func(p inspect.RunQP) bool { return p.RunNext != nil && *p.RunNext == goid })
+			if i < 0 || q.Ps[i].Status != rt.PGCStop || q.Ps[i].Queued[0].Why != "the world is being stopped" || q.World != rt.WorldStopping {
+				t.Errorf("goroutine %d does not wait for the world: %s", goid, toJSON(t, q))
 			}
 		})
 	}

@@ -47,7 +47,7 @@ func diagnoses() []diagnosis {
 	return []diagnosis{
 		{"stuck", incidentOf("groups"), well, nil, "200 wait in", "main.groups.func1"},
 		{"leak_suspects", incidentOf("growing"), incidentOf("groups"), nil, "40 goroutines of main.", "fan-out, one each"},
-		{"stw_pause", stopping, well, nil, "stops it (read mem stats)", "main.loop"},
+		{"stw_pause", stopping, well, nil, "stops it (read mem stats)", "main.forever"},
 		{"sched_latency", dead(repltest.Patient{Program: "runq"}), well, nil, "20 runnable goroutines wait for 2 Ps, all busy", "main.other"},
 		{"write_pump", incidentOf("writers"), incidentOf("groups"), []string{"min=25"}, "30 goroutines of main.writer", "main.reader"},
 		{"lock_convoy", incidentOf("convoy"), well, nil, "30 goroutines wait for a mutex", "sleep"},
