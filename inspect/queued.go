@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"rtdbg/inspect/mem"
@@ -68,8 +69,11 @@ var moving = []string{"runtime.ready", "runtime.goready", "runtime.newproc", "ru
 	"runtime.preemptPark", "runtime.globrunqget", "runtime.netpollgoready", "runtime.stoplockedm"}
 
 // mover returns the thread that is in one of the functions, in words; "" for
-// none. Threads that sleep in them move nothing.
+// none. Threads that sleep in them move nothing. One that has a P and whose place
+// cannot be told may be in any of them: it switches stacks, or asks the kernel's
+// page for the time, as the scheduler does all along.
 func (p *Process) mover(ms []rt.M) string {
+	perhaps := ""
 	for i := range ms {
 		m := &ms[i]
 		on := p.onThread(m)
@@ -78,13 +82,31 @@ func (p *Process) mover(ms []rt.M) string {
 		case ThreadIdles, ThreadPolls, ThreadWaitsForLocked, ThreadStandsStill, ThreadIsExtra, ThreadIsTemplate, ThreadStops:
 			continue
 		}
-		for _, f := range on {
-			for _, name := range moving {
-				if f == name {
-					return fmt.Sprintf("m%d is in %s", m.ID, strings.TrimPrefix(f, "runtime."))
-				}
-			}
+		if j := slices.IndexFunc(on, moves); j >= 0 {
+			return fmt.Sprintf("m%d is in %s", m.ID, strings.TrimPrefix(on[j], "runtime."))
+		}
+		if m.P != 0 && !whole(on) {
+			perhaps = fmt.Sprintf("m%d runs, and where cannot be told", m.ID)
 		}
 	}
-	return ""
+	return perhaps
+}
+
+// moves reports whether a function is one of moving, or a closure of one, which is
+// named after the function into which that was inlined as well:
+// runtime.recv.goready.func1.
+func moves(function string) bool {
+	return slices.ContainsFunc(moving, func(name string) bool {
+		return function == name || strings.HasPrefix(function, "runtime.") && strings.Contains(function, strings.TrimPrefix(name, "runtime")+".func")
+	})
+}
+
+// bottoms are the functions at which stacks begin, of threads and of goroutines.
+// All names since Go 1.18.
+var bottoms = []string{"runtime.goexit", "runtime.mstart", "runtime.mcall", "runtime.systemstack", "runtime.morestack", "runtime.rt0_go",
+	"runtime.asyncPreempt", "runtime.sigreturn__sigaction", "runtime.cgocallback"}
+
+// whole reports whether the functions on a stack are all that are on it.
+func whole(on []string) bool {
+	return len(on) > 1 && slices.Contains(bottoms, strings.TrimSuffix(on[len(on)-1], ".abi0"))
 }
