@@ -46,6 +46,9 @@ type Sched struct {
 
 	Ps []SchedP `json:"ps"`
 	Ms []SchedM `json:"ms"`
+	// NoM are the threads, by the kernel's ids, that are those of no M: C made
+	// them and they have not called Go, or they are about to get one.
+	NoM []uint64 `json:"no_m"`
 	// Note says what is unreadable.
 	Note string `json:"note,omitempty"`
 }
@@ -130,6 +133,7 @@ func (p *Process) Sched(ctx context.Context) (*Sched, error) {
 	for i := range ms {
 		r.Ms = append(r.Ms, p.schedM(&ms[i], byAddr[ms[i].P], ms))
 	}
+	r.NoM = p.withoutM(ms)
 	if i := slices.IndexFunc(r.Ms, func(m SchedM) bool { return m.State == ThreadIsSysmon }); i >= 0 {
 		r.Sysmon = &r.Ms[i]
 	}

@@ -75,6 +75,25 @@ func TestIncidents(t *testing.T) {
 	}
 }
 
+// Threads of C and what is locked to threads are shown on every version, with the
+// threads that C made for itself.
+func TestScriptsShowThreadsOfC(t *testing.T) {
+	for _, version := range []string{"go1.22.12", "go1.26.8", "go1.27.3"} {
+		p := patient{Patient: repltest.Patient{Program: "cthreads", Go: version, Cgo: true}, live: true}
+		for _, tt := range []struct{ script, says, alsoHas string }{
+			{"cgo_stuck", "1 goroutines are in C", "threads of C that Go does not know"},
+			{"thread_locked", "2 goroutines are locked to threads", "waits for its locked goroutine"},
+		} {
+			t.Run(version+"/"+tt.script, func(t *testing.T) {
+				text := p.diagnose(t, tt.script, nil, true)
+				if !strings.Contains(text, tt.says) || !strings.Contains(text, tt.alsoHas) || tt.script == "cgo_stuck" && !strings.Contains(text, "never") {
+					t.Errorf("%s\nwant %q and %q", text, tt.says, tt.alsoHas)
+				}
+			})
+		}
+	}
+}
+
 // diagnose runs a script on a target and returns what it prints; the test fails
 // unless it finds the illness or not, as wanted.
 func (p patient) diagnose(t *testing.T, script string, args []string, want bool) string {

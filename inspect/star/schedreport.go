@@ -112,6 +112,10 @@ func schedLines(s *inspect.Sched) []string {
 		lines = append(lines, "the world is frozen: the program was dying")
 	}
 	lines = append(lines, stopLines(s.StopTheWorld)...)
+	if len(s.NoM) > 0 {
+		ids := strings.Trim(fmt.Sprint(s.NoM), "[]")
+		lines = append(lines, fmt.Sprintf("%s of C that Go does not know: %s", count(len(s.NoM), "thread"), ids))
+	}
 	if s.NeedSpinning {
 		lines = append(lines, "a thread that looks for work is wanted (needspinning)")
 	}
