@@ -38,7 +38,8 @@ type STWCulprit struct {
 	Goroutine *Running `json:"goroutine"`
 	// Kind is scheduler, syscall, c; lock where it waits for a mutex of the
 	// runtime, locks where its M may not be preempted; runtime, assembly or
-	// nosplit where its code may not; loop otherwise.
+	// nosplit where its code may not; crashed where the program died of it, or
+	// of a signal to its thread; loop otherwise.
 	Kind string `json:"kind"`
 	// Why says what keeps it, in words.
 	Why string `json:"why"`
@@ -81,9 +82,7 @@ func (p *Process) stopTheWorld(r *Sched, ps []rt.P, ms []rt.M) *StopTheWorld {
 			continue
 		}
 		if status := p.RT.PStatus(&ps[i]); status == rt.PRunning || status == rt.PSyscall {
-			if c, ok := p.culprit(&ps[i], ms); ok {
-				w.Culprits = append(w.Culprits, c)
-			}
+			w.Culprits = append(w.Culprits, p.culprit(&ps[i], ms))
 		}
 	}
 	return w
@@ -146,16 +145,15 @@ func (p *Process) inC(m *rt.M) bool {
 	return ok && p.pcln.Func(mem.Addr(th.Regs.PC)) == nil
 }
 
-// culprit says what keeps pp from stopping; ok is false for a P whose thread
-// has died with the program.
-func (p *Process) culprit(pp *rt.P, ms []rt.M) (c STWCulprit, ok bool) {
-	c = STWCulprit{P: pp.ID, Kind: "scheduler", Why: "its thread is in the scheduler, on its way to stop"}
+// culprit says what keeps pp from stopping.
+func (p *Process) culprit(pp *rt.P, ms []rt.M) STWCulprit {
+	c := STWCulprit{P: pp.ID, Kind: "scheduler", Why: "its thread is in the scheduler, on its way to stop"}
 	i := slices.IndexFunc(ms, func(m rt.M) bool { return m.Addr == pp.M })
 	if i < 0 {
 		if p.RT.PStatus(pp) == rt.PSyscall {
 			c.Kind, c.Why = "syscall", "its thread is in a system call, and it has not been taken away yet"
 		}
-		return c, true
+		return c
 	}
 	m := &ms[i]
 	c.M, c.Thread, c.Goroutine = &m.ID, orNil(m.ProcID), p.onP(pp)
@@ -163,7 +161,8 @@ func (p *Process) culprit(pp *rt.P, ms []rt.M) (c STWCulprit, ok bool) {
 	lock := p.waitsForLock(m, ms, p.onThread(m))
 	switch {
 	case m.Dying != 0:
-		return c, false
+		// What its M says is of the crash.
+		c.Kind, c.Why = "crashed", "before it stopped, its thread crashed or took the signal that ended the program"
 	case lock != nil:
 		c.Kind, c.Why = "lock", "its thread waits for "+lock.String()
 	case c.Goroutine == nil:
@@ -180,5 +179,5 @@ func (p *Process) culprit(pp *rt.P, ms []rt.M) (c STWCulprit, ok bool) {
 	default:
 		c.Kind, c.Why = p.unpreempted(m, c.Goroutine)
 	}
-	return c, true
+	return c
 }

@@ -121,7 +121,7 @@ func (h *holding) behind(p *rt.P) string {
 		return stands
 	}
 	if h.r.rt.PStatus(p) == rt.PGCStop {
-		return fmt.Sprintf("P %d is in gcstop", p.ID)
+		return fmt.Sprintf("P %d stopped %s", p.ID, h.stopped())
 	}
 	return h.does(p) + "; " + h.others(p)
 }
@@ -169,8 +169,27 @@ func (h *holding) does(p *rt.P) string {
 	return fmt.Sprintf("P %d is %s", p.ID, h.r.rt.PStatus(p))
 }
 
+// stopped says for what a P is in gcstop while the world is neither stopped nor
+// being stopped: it stops when the program dies (runtime.freezetheworld), and what
+// it ran then stands in a queue; or the world is about to start again.
+func (h *holding) stopped() string {
+	if h.sched.World() == rt.WorldFrozen {
+		return "as the program died"
+	}
+	return "with the world, which is about to start again"
+}
+
 // others says why no P but p takes the work.
 func (h *holding) others(p *rt.P) string {
+	still := 0
+	for i := range h.ps {
+		if h.r.rt.PStatus(&h.ps[i]) == rt.PGCStop {
+			still++
+		}
+	}
+	if still > 0 {
+		return fmt.Sprintf("%d of %d Ps stopped %s", still, len(h.ps), h.stopped())
+	}
 	if h.sched.NPIdle == 0 {
 		if p != nil && len(h.ps) == 1 {
 			return "it is the only P"
