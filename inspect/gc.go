@@ -156,8 +156,8 @@ func (p *Process) GC(ctx context.Context) (*GC, error) {
 	return r, ctx.Err()
 }
 
-// global returns the address of a variable of the collector: by symbol, or by the
-// code that names it, which is read when the first is asked for that no symbol
+// global returns the address of a variable: by symbol, or for one without a shape by
+// the code that names it, which is read when the first is asked for that no symbol
 // leads to.
 func (p *Process) global(name string) (mem.Addr, bool) {
 	if a, ok := p.symbol(name); ok {

@@ -8,6 +8,7 @@ import (
 
 	"rtdbg/inspect"
 	"rtdbg/inspect/internal/target"
+	"rtdbg/inspect/rt"
 )
 
 // twinOf opens the capture of a program with a copy of it that has no section
@@ -94,4 +95,27 @@ func fieldsOfGC(t *testing.T, p *inspect.Process) map[string]string {
 		}
 	}
 	return fields
+}
+
+// So is what it says of who keeps the world from stopping, which depends on a
+// setting of GODEBUG.
+func TestStopTheWorldOfAStrippedTwinIsTheSame(t *testing.T) {
+	for _, version := range schedReleases {
+		t.Run(orHost(version), func(t *testing.T) {
+			parallel(t)
+			exe := target.Build(t, target.Spec{Program: "stopworld", Go: version})
+			twin := filepath.Join(t.TempDir(), "twin")
+			stripELF(t, exe, twin)
+			var why []string
+			for _, path := range []string{exe, twin} {
+				r := target.Start(t, path, target.Options{Args: []string{"-how=loop"}, Env: stopOptions})
+				s := awaitSched(t, r, func(s *inspect.Sched) bool { return s.World == rt.WorldStopping && len(s.StopTheWorld.Culprits) == 1 })
+				c := s.StopTheWorld.Culprits[0]
+				why = append(why, c.Kind+": "+c.Why)
+			}
+			if why[0] != why[1] || !strings.Contains(why[0], "asyncpreemptoff=1") {
+				t.Errorf("%q, the twin: %q", why[0], why[1])
+			}
+		})
+	}
 }

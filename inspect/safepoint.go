@@ -17,8 +17,8 @@ func (p *Process) unpreempted(m *rt.M, g *Running) (kind, why string) {
 	if len(g.Frames) > 0 {
 		at = g.Frames[0].Func
 	}
-	off, ok := p.RT.AsyncPreemptOff()
-	off = off && ok
+	debug, _ := p.global("runtime.debug")
+	off, ok := p.RT.AsyncPreemptOff(debug)
 	th, known := p.threads[m.ProcID]
 	f := p.pcln.Func(mem.Addr(th.Regs.PC))
 	switch kind = "loop"; {
@@ -36,6 +36,9 @@ func (p *Process) unpreempted(m *rt.M, g *Running) (kind, why string) {
 		return kind, fmt.Sprintf("it is in %s, which comes to no call that could stop it, and GODEBUG has asyncpreemptoff=1", at)
 	case kind == "nosplit":
 		return kind, fmt.Sprintf("it is in %s, at a point at which it may not be preempted", at)
+	}
+	if !ok {
+		return kind, fmt.Sprintf("it is in %s and has not followed the request to stop", at)
 	}
 	return kind, fmt.Sprintf("it is in %s and has not followed the request to stop: the signal has not arrived, or never came at a safe point", at)
 }

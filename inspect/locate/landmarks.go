@@ -28,13 +28,13 @@ type marked struct {
 	landmarks  [2]landmark
 }
 
-// collectors are the variables of the garbage collector that have no shape by
-// which they could be recognised: those that are numbers, and structures that
-// hold nothing but numbers most of the time. That the functions name nothing
+// shapeless are the variables that have no shape by which they could be
+// recognised: those that are numbers, and structures that hold nothing but numbers
+// most of the time; of the garbage collector, and the settings of GODEBUG. That the functions name nothing
 // else in common was read off the code of every minor since Go 1.18, for amd64
 // and arm64, plain, position-independent and with the race detector. All are
 // linked into every program.
-func collectors() []marked {
+func shapeless() []marked {
 	in := func(field string, functions ...string) landmark { return landmark{functions, field} }
 	return []marked{
 		{"runtime.gcphase", nil, [2]landmark{
@@ -55,6 +55,9 @@ func collectors() []marked {
 		{"runtime.gcCleanups", []string{"runtime.cleanupQueue"}, [2]landmark{
 			in("full", "runtime.(*activeSweep).end", "runtime.freeSpecial"),
 			in("full", "runtime.findRunnable", "runtime.freeSpecial")}},
+		{"runtime.debug", []string{"runtime.debug"}, [2]landmark{
+			in("asyncpreemptoff", "runtime.preemptone", "runtime.sigtrampgo"),
+			in("invalidptr", "runtime.adjustpointers", "runtime.findObject")}},
 		// Before the first collection it has no shape either.
 		{"runtime.memstats", []string{"runtime.mstats"}, [2]landmark{
 			in("other_sys", "runtime.recordspan", "runtime.persistentalloc1"),
@@ -62,13 +65,13 @@ func collectors() []marked {
 	}
 }
 
-// ByCode finds the variables of the garbage collector of a program without
-// symbols, by name: by what the code of its runtime names. What it does not find,
-// or finds in two places, is missing.
+// ByCode finds the variables without a shape of a program without symbols, by name:
+// by what the code of its runtime names. What it does not find, or finds in two
+// places, is missing.
 func ByCode(r *rt.Runtime, functions *pcln.Table, program *code.Program) map[string]mem.Addr {
 	m := &reader{r: r, functions: functions, program: program, refs: make(map[string][]mem.Addr)}
 	found := make(map[string]mem.Addr)
-	for _, v := range collectors() {
+	for _, v := range shapeless() {
 		if a, ok := m.variable(&v); ok {
 			found[v.name] = a
 		}
