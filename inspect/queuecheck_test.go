@@ -1,6 +1,7 @@
 package inspect_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -76,4 +77,54 @@ func TestNothingIsSuspiciousInAProgramThatWorks(t *testing.T) {
 			t.Logf("%d of %d looks: something was in transit", inTransit, looks)
 		})
 	}
+}
+
+// Behind a busy P while others are idle stands what a thread that looks for work is
+// about to take: then the scheduler counts one, and one says so of itself. The
+// scheduler counts it before it is told (wakep, proc.go), so that now and then none
+// does.
+func TestASpinningMIsOnItsWayIfThereIsOne(t *testing.T) {
+	const enough, most = 5, 400
+	for _, version := range newest {
+		t.Run(orHost(version), func(t *testing.T) {
+			parallel(t)
+			r := target.Start(t, target.Build(t, target.Spec{Program: "spinners", Go: version}), target.Options{})
+			said, there := 0, 0
+			for looks := 0; looks < most && said < enough; looks++ {
+				s, t := spinnersOnTheirWay(t, r.PID)
+				said, there = said+s, there+t
+			}
+			if said == 0 || there <= said/2 {
+				t.Errorf("it was said %d times that a spinning M is on its way, and %d times there was one", said, there)
+			}
+		})
+	}
+}
+
+// spinnersOnTheirWay counts the goroutines of which it is said that a spinning M
+// comes for them, and those where one is there and a P for it.
+func spinnersOnTheirWay(t *testing.T, pid int) (said, there int) {
+	t.Helper()
+	p, err := inspect.Attach(t.Context(), pid, inspect.Options{})
+	if err != nil {
+		target.Missing(t, "attach: %v", err)
+	}
+	defer p.Close()
+	q, qerr := p.RunQ(t.Context())
+	s, serr := p.Sched(t.Context())
+	if err := errors.Join(qerr, serr); err != nil {
+		t.Fatal(err)
+	}
+	spins := slices.ContainsFunc(s.Ms, func(m inspect.SchedM) bool { return m.Spinning || m.State == inspect.ThreadSpins })
+	idle := slices.ContainsFunc(s.Ps, func(p inspect.SchedP) bool { return p.Status == rt.PIdle })
+	for _, pp := range q.Ps {
+		for _, g := range pp.Queued {
+			if strings.Contains(g.Why, "a spinning M is on its way") {
+				if said++; spins && idle {
+					there++
+				}
+			}
+		}
+	}
+	return said, there
 }

@@ -88,30 +88,31 @@ func TestStopTheWorldNamesTheLockThatACulpritWaitsFor(t *testing.T) {
 	}
 }
 
-// What waits in the queue of a P whose goroutine stops the world says that this is
-// why it does not run.
-func TestRunnableGoroutinesSayThatTheWorldIsBeingStopped(t *testing.T) {
-	for _, version := range schedReleases {
-		t.Run(orHost(version), func(t *testing.T) {
-			parallel(t)
-			exe := target.Build(t, target.Spec{Program: "stopworld", Go: version})
-			r := target.Start(t, exe, target.Options{Args: []string{"-how=loop"}, Env: stopOptions})
-			awaitSched(t, r, func(s *inspect.Sched) bool { return s.World == rt.WorldStopping && len(s.StillToStop) == 1 })
-			p, err := inspect.Attach(t.Context(), r.PID, inspect.Options{})
-			if err != nil {
-				target.Missing(t, "attach: %v", err)
-			}
-			defer p.Close()
-			q, err := p.RunQ(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			goid := uint64(r.Vars.Int(t, "queued.goid"))
-			i := slices.IndexFunc(q.Ps, func(p inspect.RunQP) bool { return p.RunNext != nil && *p.RunNext == goid })
-			if i < 0 || q.Ps[i].Status != rt.PGCStop || q.Ps[i].Queued[0].Why != "the world is being stopped" || q.World != rt.WorldStopping {
-				t.Errorf("goroutine %d does not wait for the world: %s", goid, toJSON(t, q))
-			}
-		})
+// What waits in the queue of a P whose goroutine stops the world, or has stopped it,
+// says that this is why it does not run.
+func TestRunnableGoroutinesSayThatTheWorldStands(t *testing.T) {
+	for _, tt := range []struct {
+		how   string
+		world rt.World
+		why   string
+	}{
+		{"loop", rt.WorldStopping, "the world is being stopped"},
+		{"c", rt.WorldStopped, "the world is stopped"},
+	} {
+		for _, version := range schedReleases {
+			t.Run(orHost(version)+"/"+tt.how, func(t *testing.T) {
+				parallel(t)
+				exe := target.Build(t, target.Spec{Program: "stopworld", Go: version, Cgo: tt.how == "c"})
+				r := target.Start(t, exe, target.Options{Args: []string{"-how=" + tt.how}, Env: stopOptions})
+				awaitSched(t, r, func(s *inspect.Sched) bool { return s.World == tt.world && (tt.how == "loop" || s.StopTheWorld.InC) })
+				q := runQ(t, r.PID)
+				goid := uint64(r.Vars.Int(t, "queued.goid"))
+				i := slices.IndexFunc(q.Ps, func(p inspect.RunQP) bool { return p.RunNext != nil && *p.RunNext == goid })
+				if i < 0 || q.Ps[i].Status != rt.PGCStop || q.Ps[i].Queued[0].Why != tt.why || q.World != tt.world {
+					t.Errorf("goroutine %d does not wait for the world: %s", goid, toJSON(t, q))
+				}
+			})
+		}
 	}
 }
 

@@ -16,8 +16,8 @@
 //	               in a C function that describes C frames and does not return
 //	               (needs cgo)
 //
-// queued.goid waits in the run queue of the stopper's P while a loop keeps the
-// world: nothing runs it any more.
+// queued.goid waits in the run queue of the stopper's P with a loop and with c:
+// nothing runs it any more.
 package main
 
 import (
@@ -118,7 +118,16 @@ func main() {
 		say(me + fmt.Sprintf("culprit.goid=%d\nwaiter.goid=%d\n", printer, waiter))
 		runtime.ReadMemStats(&stats)
 	case "c":
-		stuckInC(func() { say(me) })
+		runtime.GOMAXPROCS(1)
+		id, wake := make(chan int64), make(chan int)
+		go queued(id, wake)
+		behind := <-id
+		truth.Await(behind, "chan receive")
+		text := lines(me + fmt.Sprintf("queued.goid=%d\n", behind))
+		stuckInC(func() {
+			wake <- 1
+			write(text)
+		})
 	case "none":
 		runtime.ReadMemStats(&stats)
 		truth.Set("stopper.goid", truth.Goid())
