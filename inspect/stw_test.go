@@ -7,6 +7,7 @@ import (
 
 	"rtdbg/inspect"
 	"rtdbg/inspect/internal/target"
+	"rtdbg/inspect/mem"
 	"rtdbg/inspect/rt"
 )
 
@@ -26,6 +27,7 @@ var stopCulprits = []struct {
 	{"nosplit", "nosplit", "rtdbgtargets/stopworld/spin.NoSplit", "at a point at which it may not be preempted", nil, "go1.25"},
 	{"blocked", "loop", "main.forever", "the signal has not arrived", nil, ""},
 	{"assembly", "assembly", "rtdbgtargets/stopworld/spin.Assembly", "no safe points", nil, ""},
+	{"copy", "runtime", "runtime.memmove", "where it may not be preempted", nil, ""},
 	{"pinned", "locks", "rtdbgtargets/stopworld/spin.Pinned", "locks=1", nil, ""},
 }
 
@@ -144,5 +146,42 @@ func TestNoStopTheWorldWhileTheWorldRuns(t *testing.T) {
 	r := target.Start(t, exe, target.Options{Args: []string{"-how=none"}, Env: stopOptions})
 	if s := attachedSched(t, r); s.World != rt.WorldRuns || s.StopTheWorld != nil {
 		t.Errorf("%s", toJSON(t, s))
+	}
+}
+
+// What keeps a P from stopping only for a moment is told in cores in which one thing
+// was changed: that of a loop that keeps the world.
+func TestStopTheWorldNamesWhatKeepsItForAMoment(t *testing.T) {
+	exe := target.Build(t, target.Spec{Program: "stopworld"})
+	r := target.Start(t, exe, target.Options{Args: []string{"-how=loop"}, Env: stopOptions})
+	awaitSched(t, r, func(s *inspect.Sched) bool { return s.World == rt.WorldStopping && len(s.StillToStop) == 1 })
+	c := r.Gcore()
+	p := open(t, c)
+	g := goroutine(t, p, c.Vars.Int(t, "culprit.goid"))
+	for _, tt := range []struct {
+		kind             string
+		a                mem.Addr
+		structure, field string
+		value            uint64
+	}{
+		{"loop", g.M, "runtime.m", "locks", 0},
+		{"locks", g.M, "runtime.m", "locks", 1},
+		{"locks", g.M, "runtime.m", "mallocing", 1},
+		{"crashed", g.M, "runtime.m", "dying", 1},
+		{"scheduler", g.M, "runtime.m", "curg", 0},
+		{"syscall", g.Addr, "runtime.g", "atomicstatus", uint64(p.RT.Layout.Consts["runtime._Gsyscall"])},
+	} {
+		t.Run(tt.kind+" "+tt.field, func(t *testing.T) {
+			to := patch{}
+			to.field(t, p, tt.a, tt.structure, tt.field, tt.value)
+			s, err := open(t, to.apply(t, c, p)).Sched(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := s.StopTheWorld
+			if w == nil || len(w.Culprits) != 1 || w.Culprits[0].Kind != tt.kind {
+				t.Errorf("%s: %s", tt.kind, toJSON(t, w))
+			}
+		})
 	}
 }

@@ -11,6 +11,8 @@
 //	-how=pinned    it is in one, with its M pinned (runtime.procPin)
 //	-how=print     it is in print, and so is waiter.goid: standard error is a
 //	               pipe that is full
+//	-how=copy      it copies much memory over and over, and the stopper stops
+//	               the world as often
 //	-how=none      there is none, and the world runs
 //	-how=c         all have stopped, and the stopper, which prints the stacks, is
 //	               in a C function that describes C frames and does not return
@@ -65,6 +67,15 @@ func keep(id chan<- int64, how func()) {
 	id <- truth.Goid()
 	atomic.StoreInt32(&spinning, 1)
 	how()
+}
+
+// copies copies: memmove comes to no safe point before it is done.
+func copies(id chan<- int64) {
+	from, to := make([]byte, 1<<28), make([]byte, 1<<28)
+	id <- truth.Goid()
+	for {
+		copy(to, from)
+	}
 }
 
 func queued(id chan<- int64, wake <-chan int) {
@@ -128,6 +139,13 @@ func main() {
 			wake <- 1
 			write(text)
 		})
+	case "copy":
+		id := make(chan int64)
+		go copies(id)
+		say(me + fmt.Sprintf("culprit.goid=%d\n", <-id))
+		for {
+			runtime.ReadMemStats(&stats)
+		}
 	case "none":
 		runtime.ReadMemStats(&stats)
 		truth.Set("stopper.goid", truth.Goid())
