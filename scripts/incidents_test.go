@@ -81,7 +81,7 @@ func TestScriptsShowThreadsOfC(t *testing.T) {
 	for _, version := range []string{"go1.22.12", "go1.26.8", "go1.27.3"} {
 		p := patient{Patient: repltest.Patient{Program: "cthreads", Go: version, Cgo: true}, live: true}
 		for _, tt := range []struct{ script, says, alsoHas string }{
-			{"cgo_stuck", "1 goroutines are in C", "threads of C that Go does not know"},
+			{"cgo_stuck", "1 goroutines are in C", "threads of no M, C's or about to get one"},
 			{"thread_locked", "2 goroutines are locked to threads", "waits for its locked goroutine"},
 		} {
 			t.Run(version+"/"+tt.script, func(t *testing.T) {

@@ -114,7 +114,7 @@ func schedLines(s *inspect.Sched) []string {
 	lines = append(lines, stopLines(s.StopTheWorld)...)
 	if len(s.NoM) > 0 {
 		ids := strings.Trim(fmt.Sprint(s.NoM), "[]")
-		lines = append(lines, fmt.Sprintf("%s of C that Go does not know: %s", count(len(s.NoM), "thread"), ids))
+		lines = append(lines, fmt.Sprintf("%s of no M, C's or about to get one: %s", count(len(s.NoM), "thread"), ids))
 	}
 	if s.NeedSpinning {
 		lines = append(lines, "a thread that looks for work is wanted (needspinning)")
