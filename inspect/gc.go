@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"slices"
 
+	"rtdbg/inspect/locate"
 	"rtdbg/inspect/mem"
 	"rtdbg/inspect/rt"
 )
 
 // GC is the state of the garbage collector. Sizes are in bytes, times in ns.
-// Pointers are nil where a value is not known: in a stripped program most of
-// them, which no symbol leads to.
+// Pointers are nil where a value is not known.
 type GC struct {
 	// Phase is off, mark or mark termination; "" where it is not known.
 	Phase string `json:"phase"`
@@ -134,7 +134,7 @@ func (p *Process) GC(ctx context.Context) (*GC, error) {
 		return nil, err
 	}
 	r := &GC{Pauses: []GCPause{}, Workers: []GCWorker{}, AssistQueue: []GCAssist{}, Assisting: []GCAssist{}, Waiting: []GCWaiters{}}
-	gc := p.RT.GC(p.symbol)
+	gc := p.RT.GC(p.global)
 	var noted []error
 	note := func(err error) {
 		if err != nil {
@@ -156,13 +156,29 @@ func (p *Process) GC(ctx context.Context) (*GC, error) {
 	return r, ctx.Err()
 }
 
+// global returns the address of a variable: by symbol, or for one without a shape by
+// the code that names it, which is read when the first is asked for that no symbol
+// leads to.
+func (p *Process) global(name string) (mem.Addr, bool) {
+	if a, ok := p.symbol(name); ok {
+		return a, true
+	}
+	p.marksOnce.Do(func() {
+		if program := p.code(); program != nil {
+			p.marks = locate.ByCode(p.RT, p.pcln, program)
+		}
+	})
+	a, ok := p.marks[name]
+	return a, ok
+}
+
 // noteOf says that symbols are missing once, and every other error.
 func noteOf(errs []error) string {
 	symbols := ""
 	var rest []error
 	for _, err := range errs {
 		if errors.Is(err, rt.ErrNoSymbol) {
-			symbols = "variables of the collector are not found: the program has no symbols"
+			symbols = "variables of the collector are not found: the program has no symbols, and its code does not tell where they are"
 			continue
 		}
 		rest = append(rest, err)
@@ -218,9 +234,8 @@ func (p *Process) gcController(r *GC, gc rt.GC) error {
 	}
 	goal := c.HeapGoal(p.minor)
 	r.HeapGoal = &goal
-	if t, ok := c.NextTrigger(p.minor); ok {
-		r.Trigger = &t
-	}
+	trigger := c.NextTrigger(p.minor)
+	r.Trigger = &trigger
 	if r.Phase != "off" && p.minor >= 19 {
 		r.Trigger = &c.Triggered
 	}
@@ -229,10 +244,14 @@ func (p *Process) gcController(r *GC, gc rt.GC) error {
 
 // gcStats fills in what runtime.memstats says.
 func (p *Process) gcStats(r *GC) error {
-	if p.RT.Globals.MemStats == 0 {
+	at := p.RT.Globals.MemStats
+	if at == 0 {
+		at, _ = p.global("runtime.memstats")
+	}
+	if at == 0 {
 		return fmt.Errorf("runtime.memstats: %w", rt.ErrNoSymbol)
 	}
-	s, err := p.RT.ReadMemStats(p.RT.Globals.MemStats)
+	s, err := p.RT.ReadMemStats(at)
 	if err != nil {
 		return err
 	}
@@ -303,7 +322,7 @@ func (p *Process) gcWorkers(r *GC) error {
 	ps, err := p.RT.AllPs()
 	for i := range ps {
 		pp := &ps[i]
-		running := p.runningOn(pp)
+		running := p.RT.RunningOn(pp)
 		if mode := p.RT.GCWorker(pp); mode != "" {
 			w := GCWorker{P: pp.ID, Mode: mode}
 			if running != nil {
@@ -338,20 +357,4 @@ func (p *Process) gcWaiting(r *GC, gs []*Goroutine) {
 		}
 	}
 	slices.SortFunc(r.Waiting, func(a, b GCWaiters) int { return b.Count - a.Count })
-}
-
-// runningOn returns the goroutine that the thread of pp runs, nil for none.
-func (p *Process) runningOn(pp *rt.P) *rt.G {
-	if pp.M == 0 {
-		return nil
-	}
-	m, err := p.RT.ReadM(pp.M)
-	if err != nil || m.CurG == 0 {
-		return nil
-	}
-	g, err := p.RT.ReadG(m.CurG)
-	if err != nil {
-		return nil
-	}
-	return &g
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,37 +16,77 @@ import (
 	"rtdbg/inspect/rt"
 )
 
-// gcReleases are the versions on which the collector's figures are compared.
+// gcReleases are the versions on which the collector's figures are compared: Go
+// 1.19 is the first that works goal and trigger out when they are asked for.
 func gcReleases() []string {
 	if full() {
 		return releases
 	}
-	return schedReleases
+	return append([]string{"go1.19.13"}, schedReleases...)
+}
+
+// figuresOptions are how the target starts that prints the collector's figures.
+var figuresOptions = target.Options{Env: []string{"GOGC=150", "GOMEMLIMIT=1GiB"}}
+
+// figuresSpec is that target.
+func figuresSpec(version string, how target.Spec) target.Spec {
+	how.Program, how.Go = "gcfigures", version
+	how.Ldflags += " " + linknamed(version)
+	return how
+}
+
+// linknamed is the linker's flag for programs that refer to what the runtime does
+// not export to them, which the linker refuses since Go 1.23.
+func linknamed(version string) string {
+	if version == "" || version >= "go1.23" {
+		return "-checklinkname=0"
+	}
+	return ""
+}
+
+// gcBuilds are the ways of building in which the collector's variables are found
+// in different ways: by symbol, and by the code that names them.
+var gcBuilds = []build{
+	{"plain", target.Spec{}, true},
+	{"stripped", target.Spec{Ldflags: "-s -w"}, true},
+	{"pie-stripped", target.Spec{BuildMode: "pie", Ldflags: "-s -w"}, false},
+	{"race-stripped", target.Spec{Race: true, Ldflags: "-s -w"}, false},
+	{"arm64-stripped", target.Spec{GOARCH: "arm64", Ldflags: "-s -w"}, false},
 }
 
 // The collector's figures are those that runtime/metrics and ReadMemStats
-// gave the target.
+// gave the target, with symbols and without.
 func TestGCFiguresAreThoseOfTheRuntime(t *testing.T) {
 	for _, version := range gcReleases() {
-		t.Run(orHost(version), func(t *testing.T) {
-			parallel(t)
-			o := target.Options{Env: []string{"GOGC=150", "GOMEMLIMIT=1GiB"}}
-			c := target.Take(t, target.Spec{Program: "gcfigures", Go: version}, o, target.Kernel)
-			r := gcState(t, open(t, c))
-			checkFigures(t, c.Vars, r)
-			fing := r.Finalizers
-			if fing == nil || *fing.Queued != int(c.Vars.Int(t, "finalizers")) || len(fing.Runners) != 1 ||
-				fing.Runners[0].Goid != uint64(c.Vars.Int(t, "finalizer.goid")) || !fing.Runners[0].Busy {
-				t.Errorf("finalizers: %s, want %s behind goroutine %s", toJSON(t, fing), c.Vars["finalizers"], c.Vars["finalizer.goid"])
+		for _, b := range gcBuilds {
+			if !b.few && !full() && !isNewest(version) {
+				continue
 			}
-			if queued, ok := c.Vars["metric.cleanups.queued"]; ok {
-				want, _ := strconv.Atoi(queued)
-				executed := int(c.Vars.Int(t, "metric.cleanups.executed"))
-				if r.Cleanups == nil || *r.Cleanups.Queued != want-executed || want == executed {
-					t.Errorf("cleanups: %s, want %d less %d", toJSON(t, r.Cleanups), want, executed)
-				}
-			}
-		})
+			t.Run(orHost(version)+"/"+b.name, func(t *testing.T) {
+				parallel(t)
+				c := target.Take(t, figuresSpec(version, b.spec), figuresOptions, target.Kernel)
+				r := gcState(t, open(t, c))
+				checkFigures(t, c.Vars, r)
+				checkQueues(t, c.Vars, r)
+			})
+		}
+	}
+}
+
+// checkQueues compares the queues of finalizers and cleanups.
+func checkQueues(t *testing.T, vars target.Vars, r *inspect.GC) {
+	t.Helper()
+	fing := r.Finalizers
+	if fing == nil || *fing.Queued != int(vars.Int(t, "finalizers")) || len(fing.Runners) != 1 ||
+		fing.Runners[0].Goid != uint64(vars.Int(t, "finalizer.goid")) || !fing.Runners[0].Busy {
+		t.Errorf("finalizers: %s, want %s behind goroutine %s", toJSON(t, fing), vars["finalizers"], vars["finalizer.goid"])
+	}
+	if queued, ok := vars["metric.cleanups.queued"]; ok {
+		want, _ := strconv.Atoi(queued)
+		executed := int(vars.Int(t, "metric.cleanups.executed"))
+		if r.Cleanups == nil || *r.Cleanups.Queued != want-executed || want == executed {
+			t.Errorf("cleanups: %s, want %d less %d", toJSON(t, r.Cleanups), want, executed)
+		}
 	}
 }
 
@@ -73,6 +114,7 @@ func checkFigures(t *testing.T, vars target.Vars, r *inspect.GC) {
 		"metric.forced": orNilText(r.ForcedCollections), "mem.NumForcedGC": orNilText(r.ForcedCollections),
 		"metric.gogc": orNilText(r.GOGC), "metric.limit": orNilText(r.MemoryLimit),
 		"mem.LastGC": orNilText(r.LastEndUnixNS), "mem.PauseTotalNs": orNilText(r.PauseTotalNS),
+		"trigger": orNilText(r.Trigger), "trigger.goal": orNilText(r.HeapGoal),
 	}
 	compared := 0
 	for key, value := range got {
@@ -83,6 +125,9 @@ func checkFigures(t *testing.T, vars target.Vars, r *inspect.GC) {
 			}
 		}
 	}
+	if _, ok := vars["trigger"]; !ok && !strings.HasPrefix(vars["go"], "go1.18") {
+		t.Error("the target does not say what triggers the next collection")
+	}
 	if compared < 7 {
 		t.Errorf("only %d figures were compared", compared)
 	}
@@ -91,18 +136,14 @@ func checkFigures(t *testing.T, vars target.Vars, r *inspect.GC) {
 			t.Errorf("pause %d: %+v, want %d ns that ended %d", i, r.Pauses[i], ns, end)
 		}
 	}
-	if *r.GOGC != 150 || r.Trigger != nil && (*r.Trigger <= *r.HeapMarked || *r.Trigger > *r.HeapGoal) {
+	if *r.GOGC != 150 || *r.Trigger <= *r.HeapMarked || *r.Trigger > *r.HeapGoal {
 		t.Errorf("GOGC %d, trigger %s between %d and %d", *r.GOGC, orNilText(r.Trigger), *r.HeapMarked, *r.HeapGoal)
 	}
 }
 
 // assistsSpec is the target that is caught in the mark phase.
 func assistsSpec(version string) target.Spec {
-	s := target.Spec{Program: "assists", Go: version}
-	if version == "" || version >= "go1.23" {
-		s.Ldflags = "-checklinkname=0"
-	}
-	return s
+	return target.Spec{Program: "assists", Go: version, Ldflags: linknamed(version)}
 }
 
 var assistsOptions = target.Options{Env: []string{"GODEBUG=asyncpreemptoff=1"}}

@@ -60,6 +60,10 @@ var questions = []struct {
 		_, err := p.Deadlocks(context.Background())
 		return err
 	}},
+	{"gc", func(p *inspect.Process) error {
+		_, err := p.GC(context.Background())
+		return err
+	}},
 	{"wakers", func(p *inspect.Process) error {
 		gs, err := p.Goroutines(context.Background())
 		if err == nil {

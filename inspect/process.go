@@ -125,6 +125,8 @@ type Process struct {
 
 	codeOnce     sync.Once
 	program      *code.Program // nil where its instructions are not understood
+	marksOnce    sync.Once
+	marks        map[string]mem.Addr // what locate.ByCode found
 	resolverOnce sync.Once
 	resolver     *wait.Resolver
 	heapMu       sync.Mutex

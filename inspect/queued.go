@@ -2,8 +2,8 @@ package inspect
 
 import (
 	"fmt"
+	"slices"
 	"strings"
-	"time"
 
 	"rtdbg/inspect/mem"
 	"rtdbg/inspect/rt"
@@ -21,114 +21,27 @@ type Queued struct {
 	RunnableNS *int64 `json:"runnable_ns"`
 }
 
-// inQueue describes the goroutines of a queue; why says what keeps the queue
-// from being emptied, and is asked only if there are some.
-func (p *Process) inQueue(addrs []mem.Addr, why func() string) []Queued {
+// inQueue describes the goroutines of a queue.
+func (p *Process) inQueue(addrs []mem.Addr) []Queued {
 	list := make([]Queued, 0, len(addrs))
-	words := ""
 	for _, a := range addrs {
 		g, err := p.RT.ReadG(a)
 		if err != nil {
 			list = append(list, Queued{Brief: Brief{At: err.Error()}})
 			continue
 		}
-		if words == "" {
-			words = why()
-		}
-		q := Queued{Brief: p.briefOf(&g), Why: words}
+		q := Queued{Brief: p.briefOf(&g), Why: p.wait().NotRunning(&g)}
 		if g.LockedM != 0 {
 			if m, err := p.RT.ReadM(g.LockedM); err == nil {
 				q.LockedM = &m.ID
-				q.Why += fmt.Sprintf("; it is locked to m%d, to which its P will be handed", m.ID)
 			}
 		}
-		if g.Tracking != 0 && g.TrackingStamp != 0 && q.Status == rt.Runnable {
-			if d, _, ok := p.Now().Since(g.TrackingStamp); ok {
-				q.RunnableNS = &d
-			}
+		if q.Status == rt.Runnable {
+			q.RunnableNS = p.wait().RunnableFor(&g)
 		}
 		list = append(list, q)
 	}
 	return list
-}
-
-// holding is what keeps run queues from being emptied.
-type holding struct {
-	p     *Process
-	world World
-	sched *rt.Sched
-	ps    []rt.P
-}
-
-func (p *Process) newHolding(w World, s *rt.Sched, ps []rt.P) *holding {
-	return &holding{p, w, s, ps}
-}
-
-// behind says why nobody takes from the queue of pp.
-func (h *holding) behind(pp *rt.P) string {
-	if stands := h.stands(); stands != "" {
-		return stands
-	}
-	if h.p.RT.PStatus(pp) == rt.PGCStop {
-		return fmt.Sprintf("p%d is in gcstop", pp.ID)
-	}
-	return h.who(pp) + "; " + h.others(pp)
-}
-
-// global says why nobody takes from the global queue.
-func (h *holding) global() string {
-	if stands := h.stands(); stands != "" {
-		return stands
-	}
-	return h.others(nil)
-}
-
-// stands says that goroutines may not run, "" if they may. In a program that
-// dies they stood behind what ran before.
-func (h *holding) stands() string {
-	switch h.world {
-	case Stopping:
-		return "the world is being stopped"
-	case Stopped:
-		return "the world is stopped"
-	}
-	return ""
-}
-
-// who says what pp does.
-func (h *holding) who(pp *rt.P) string {
-	g := h.p.runningOn(pp)
-	switch status := h.p.RT.PStatus(pp); {
-	case g != nil && h.p.RT.Status(g) == rt.Syscall, status == rt.PSyscall:
-		return fmt.Sprintf("the thread of p%d is in a system call, until sysmon hands the P on", pp.ID)
-	case g != nil:
-		s := fmt.Sprintf("p%d runs goroutine %d", pp.ID, g.Goid)
-		if d, _, ok := h.p.Now().Since(pp.SchedWhen); ok && pp.SchedWhen != 0 && pp.SysmonSchedTick == pp.SchedTick {
-			s += fmt.Sprintf(" for %v", time.Duration(d).Round(time.Millisecond))
-		}
-		return s
-	case status == rt.PRunning:
-		return fmt.Sprintf("p%d is in the scheduler", pp.ID)
-	}
-	return fmt.Sprintf("p%d is %s", pp.ID, h.p.RT.PStatus(pp))
-}
-
-// others says why no P but pp takes the work.
-func (h *holding) others(pp *rt.P) string {
-	if h.sched.NPIdle == 0 {
-		if pp != nil && len(h.ps) == 1 {
-			return "it is the only P"
-		}
-		return fmt.Sprintf("all %d Ps are busy", len(h.ps))
-	}
-	idle := fmt.Sprintf("%d of %d Ps are idle", h.sched.NPIdle, len(h.ps))
-	if h.sched.NMSpinning > 0 {
-		return idle + " and a spinning M is on its way"
-	}
-	if h.sched.NeedSpinning != 0 {
-		return idle + " and a spinning M is wanted, but there is none"
-	}
-	return idle + " and no M is spinning: one is about to be woken, or will be by the next who makes a goroutine runnable"
 }
 
 // QueueFinding is something in the run queues that does not fit together.
@@ -156,8 +69,11 @@ var moving = []string{"runtime.ready", "runtime.goready", "runtime.newproc", "ru
 	"runtime.preemptPark", "runtime.globrunqget", "runtime.netpollgoready", "runtime.stoplockedm"}
 
 // mover returns the thread that is in one of the functions, in words; "" for
-// none. Threads that sleep in them move nothing.
+// none. Threads that sleep in them move nothing. One that has a P and whose place
+// cannot be told may be in any of them: it switches stacks, or asks the kernel's
+// page for the time, as the scheduler does all along.
 func (p *Process) mover(ms []rt.M) string {
+	perhaps := ""
 	for i := range ms {
 		m := &ms[i]
 		on := p.onThread(m)
@@ -166,13 +82,31 @@ func (p *Process) mover(ms []rt.M) string {
 		case ThreadIdles, ThreadPolls, ThreadWaitsForLocked, ThreadStandsStill, ThreadIsExtra, ThreadIsTemplate, ThreadStops:
 			continue
 		}
-		for _, f := range on {
-			for _, name := range moving {
-				if f == name {
-					return fmt.Sprintf("m%d is in %s", m.ID, strings.TrimPrefix(f, "runtime."))
-				}
-			}
+		if j := slices.IndexFunc(on, moves); j >= 0 {
+			return fmt.Sprintf("m%d is in %s", m.ID, strings.TrimPrefix(on[j], "runtime."))
+		}
+		if m.P != 0 && !whole(on) {
+			perhaps = fmt.Sprintf("m%d runs, and where cannot be told", m.ID)
 		}
 	}
-	return ""
+	return perhaps
+}
+
+// moves reports whether a function is one of moving, or a closure of one, which is
+// named after the function into which that was inlined as well:
+// runtime.recv.goready.func1.
+func moves(function string) bool {
+	return slices.ContainsFunc(moving, func(name string) bool {
+		return function == name || strings.HasPrefix(function, "runtime.") && strings.Contains(function, strings.TrimPrefix(name, "runtime")+".func")
+	})
+}
+
+// bottoms are the functions at which stacks begin, of threads and of goroutines.
+// All names since Go 1.18.
+var bottoms = []string{"runtime.goexit", "runtime.mstart", "runtime.mcall", "runtime.systemstack", "runtime.morestack", "runtime.rt0_go",
+	"runtime.asyncPreempt", "runtime.sigreturn__sigaction", "runtime.cgocallback"}
+
+// whole reports whether the functions on a stack are all that are on it.
+func whole(on []string) bool {
+	return len(on) > 1 && slices.Contains(bottoms, strings.TrimSuffix(on[len(on)-1], ".abi0"))
 }

@@ -9,18 +9,23 @@ import (
 	"rtdbg/inspect/rt"
 )
 
-// RunQP is the run queue of one P.
-type RunQP struct {
+// PBrief names a P and what it is about.
+type PBrief struct {
 	ID     int32      `json:"id"`
 	Status rt.PStatus `json:"status"`
 	// M is the id of the P's thread, Goid the goroutine that it runs.
 	M       *int64  `json:"m"`
 	Goid    *uint64 `json:"goid"`
 	RunNext *uint64 `json:"runnext"`
-	// RunQ are the goroutines of the local run queue, the next one first.
-	RunQ []uint64 `json:"runq"`
 	// Note says what is unreadable.
 	Note string `json:"note,omitempty"`
+}
+
+// RunQP is the run queue of one P.
+type RunQP struct {
+	PBrief
+	// RunQ are the goroutines of the local run queue, the next one first.
+	RunQ []uint64 `json:"runq"`
 
 	// Queued are the goroutines of RunNext and RunQ with what is known of
 	// them, in the order in which the P would run them.
@@ -42,7 +47,7 @@ type RunQ struct {
 	// GlobalQueued are those of Global with what is known of them.
 	GlobalQueued []Queued `json:"global_queued"`
 	// World says whether goroutines may run.
-	World World `json:"world"`
+	World rt.World `json:"world"`
 	// Odd is what does not fit together in the queues.
 	Odd []QueueFinding `json:"odd"`
 }
@@ -60,18 +65,17 @@ func (p *Process) RunQ(ctx context.Context) (*RunQ, error) {
 		return nil, err
 	}
 	s, serr := p.RT.Sched()
-	r.World = world(&s)
-	hold := p.newHolding(r.World, &s, ps)
+	r.World = s.World()
 	for i := range ps {
 		q := p.runQP(&ps[i])
-		q.Queued = p.inQueue(q.addrs, func() string { return hold.behind(&ps[i]) })
+		q.Queued = p.inQueue(q.addrs)
 		r.Ps = append(r.Ps, q)
 	}
 	global, gerr := p.RT.GList(s.RunQHead, max(count.All(), int(s.RunQSize))+1)
 	for _, a := range global {
 		r.Global = append(r.Global, p.goid(a))
 	}
-	r.GlobalQueued = p.inQueue(global, hold.global)
+	r.GlobalQueued = p.inQueue(global)
 	if err := errors.Join(err, serr, gerr); err != nil {
 		r.Note = err.Error()
 	}
@@ -99,7 +103,7 @@ func (p *Process) Count(ctx context.Context) (rt.Counts, error) {
 
 // runQP returns the queue of one P.
 func (p *Process) runQP(pp *rt.P) RunQP {
-	q := RunQP{ID: pp.ID, Status: p.RT.PStatus(pp), RunQ: []uint64{}, Queued: []Queued{}}
+	q := RunQP{PBrief: PBrief{ID: pp.ID, Status: p.RT.PStatus(pp)}, RunQ: []uint64{}, Queued: []Queued{}}
 	if pp.M != 0 {
 		if m, err := p.RT.ReadM(pp.M); err == nil {
 			q.M = &m.ID

@@ -41,6 +41,7 @@ var knownLocks = []struct{ variable, structure, field string }{
 	{"runtime.allpLock", "", ""},
 	{"runtime.allglock", "", ""},
 	{"runtime.deadlock", "", ""},
+	{"runtime.debuglock", "", ""},
 	{"runtime.finlock", "", ""},
 	{"runtime.sched", "runtime.schedt", "sudoglock"},
 	{"runtime.sched", "runtime.schedt", "deferlock"},
@@ -106,7 +107,7 @@ func (p *Process) waitsForLock(m *rt.M, ms []rt.M, on []string) *RuntimeLock {
 // lockAt returns the address of a mutex: that of a field of a variable, or of
 // the variable itself.
 func (p *Process) lockAt(variable, structure, field string) (mem.Addr, bool) {
-	a, ok := p.symbol(variable)
+	a, ok := p.global(variable)
 	switch variable {
 	case "runtime.sched":
 		a, ok = p.RT.Globals.Sched, p.RT.Globals.Sched != 0

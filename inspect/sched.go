@@ -16,7 +16,7 @@ type Sched struct {
 	// Goroutines counts the descriptors in runtime.allgs by status.
 	Goroutines map[rt.Status]int `json:"goroutines"`
 	// World says whether goroutines may run.
-	World World `json:"world"`
+	World rt.World `json:"world"`
 	// StopWait is the number of Ps still to stop, StillToStop their ids.
 	StopWait    int32   `json:"stopwait"`
 	StillToStop []int32 `json:"still_to_stop"`
@@ -46,38 +46,23 @@ type Sched struct {
 
 	Ps []SchedP `json:"ps"`
 	Ms []SchedM `json:"ms"`
+	// NoM are the threads, by the kernel's ids, that are those of no M: C made
+	// them and they have not called Go, or they are about to get one.
+	NoM []uint64 `json:"no_m"`
 	// Note says what is unreadable.
 	Note string `json:"note,omitempty"`
 }
 
-// World says whether goroutines may run.
-type World string
-
-// The states of the world. Frozen is that of a program that dies (runtime.
-// freezetheworld): no goroutine is scheduled any more.
-const (
-	Runs     World = "runs"
-	Stopping World = "stopping"
-	Stopped  World = "stopped"
-	Frozen   World = "frozen"
-)
-
 // SchedP is a P.
 type SchedP struct {
-	ID     int32      `json:"id"`
-	Addr   mem.Addr   `json:"addr"`
-	Status rt.PStatus `json:"status"`
-	// M is the id of its thread, Goid the goroutine that it runs.
-	M       *int64  `json:"m"`
-	Goid    *uint64 `json:"goid"`
-	RunNext *uint64 `json:"runnext"`
+	PBrief
+	Addr mem.Addr `json:"addr"`
 	// RunQSize is the length of its run queue without RunNext, nil if that is
 	// corrupt.
 	RunQSize    *int   `json:"runqsize"`
 	Timers      uint64 `json:"timers"`
 	SchedTick   uint32 `json:"schedtick"`
 	SyscallTick uint32 `json:"syscalltick"`
-	Note        string `json:"note,omitempty"`
 
 	// InSyscall says that its thread is in a system call and has not lost it
 	// yet. Up to Go 1.25 that is a status of the P, since Go 1.26 that of the
@@ -127,7 +112,7 @@ func (p *Process) Sched(ctx context.Context) (*Sched, error) {
 	ps, perr := p.RT.AllPs()
 	ms, merr := p.RT.AllMs()
 	r := &Sched{
-		GoMaxProcs: len(ps), Goroutines: count.By, World: world(&s), StopWait: s.StopWait, StillToStop: []int32{},
+		GoMaxProcs: len(ps), Goroutines: count.By, World: s.World(), StopWait: s.StopWait, StillToStop: []int32{},
 		NPIdle: s.NPIdle, NMIdle: s.NMIdle, NMIdleLocked: s.NMIdleLocked, NMSpinning: s.NMSpinning, NeedSpinning: s.NeedSpinning != 0,
 		NMSys: s.NMSys, NMFreed: s.NMFreed, MNext: s.MNext, MaxMCount: s.MaxMCount, NGSys: s.NGSys, SysmonWait: s.SysmonWait != 0,
 		RunQSize: s.RunQSize, Ps: []SchedP{}, Ms: []SchedM{},
@@ -141,17 +126,18 @@ func (p *Process) Sched(ctx context.Context) (*Sched, error) {
 	for i := range ps {
 		byAddr[ps[i].Addr] = &ps[i]
 		r.Ps = append(r.Ps, p.schedP(&ps[i], ms))
-		if status := r.Ps[i].Status; r.World == Stopping && status != rt.PGCStop && status != rt.PIdle {
+		if status := r.Ps[i].Status; r.World == rt.WorldStopping && status != rt.PGCStop && status != rt.PIdle {
 			r.StillToStop = append(r.StillToStop, ps[i].ID)
 		}
 	}
 	for i := range ms {
 		r.Ms = append(r.Ms, p.schedM(&ms[i], byAddr[ms[i].P], ms))
 	}
+	r.NoM = p.withoutM(ms)
 	if i := slices.IndexFunc(r.Ms, func(m SchedM) bool { return m.State == ThreadIsSysmon }); i >= 0 {
 		r.Sysmon = &r.Ms[i]
 	}
-	if r.World != Runs {
+	if r.World != rt.WorldRuns {
 		r.StopTheWorld = p.stopTheWorld(r, ps, ms)
 	}
 	if err := errors.Join(perr, merr); err != nil {
@@ -160,23 +146,11 @@ func (p *Process) Sched(ctx context.Context) (*Sched, error) {
 	return r, nil
 }
 
-func world(s *rt.Sched) World {
-	switch {
-	case s.GCWaiting == 0:
-		return Runs
-	case s.Frozen():
-		return Frozen
-	case s.StopWait > 0:
-		return Stopping
-	}
-	return Stopped
-}
-
 // schedP returns a P; ms are all threads.
 func (p *Process) schedP(pp *rt.P, ms []rt.M) SchedP {
 	q := p.runQP(pp)
-	s := SchedP{ID: pp.ID, Addr: pp.Addr, Status: q.Status, M: q.M, Goid: q.Goid, RunNext: q.RunNext,
-		Timers: pp.Timers.Len, SchedTick: pp.SchedTick, SyscallTick: pp.SyscallTick, Note: q.Note,
+	s := SchedP{PBrief: q.PBrief, Addr: pp.Addr,
+		Timers: pp.Timers.Len, SchedTick: pp.SchedTick, SyscallTick: pp.SyscallTick,
 		MCache: pp.MCache, GFree: pp.GFree, GCWorker: p.RT.GCWorker(pp), Preempt: pp.Preempt, Queue: []Brief{}}
 	if n := int(pp.RunQTail - pp.RunQHead); n >= 0 && n <= len(pp.RunQ) {
 		s.RunQSize = &n
@@ -217,7 +191,7 @@ func (p *Process) syscallM(pp *rt.P, ms []rt.M) *rt.M {
 
 // onP returns the goroutine on pp with its stack, nil for none.
 func (p *Process) onP(pp *rt.P) *Running {
-	g := p.runningOn(pp)
+	g := p.RT.RunningOn(pp)
 	if g == nil {
 		return nil
 	}

@@ -211,7 +211,7 @@ func (tr *schedtrace) compareSched(s *inspect.Sched) []string {
 	c.line("", map[string]string{
 		"gomaxprocs": fmt.Sprint(s.GoMaxProcs), "idleprocs": fmt.Sprint(s.NPIdle), "threads": fmt.Sprint(threads),
 		"spinningthreads": fmt.Sprint(s.NMSpinning), "needspinning": bit(s.NeedSpinning), "idlethreads": fmt.Sprint(s.NMIdle),
-		"runqueue": fmt.Sprint(s.RunQSize), "gcwaiting": truth(tr.lines[""]["gcwaiting"], s.World != inspect.Runs),
+		"runqueue": fmt.Sprint(s.RunQSize), "gcwaiting": truth(tr.lines[""]["gcwaiting"], s.World != rt.WorldRuns),
 		"nmidlelocked": fmt.Sprint(s.NMIdleLocked), "stopwait": fmt.Sprint(s.StopWait), "sysmonwait": truth(tr.lines[""]["sysmonwait"], s.SysmonWait),
 	})
 	for _, p := range s.Ps {

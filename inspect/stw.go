@@ -36,7 +36,10 @@ type STWCulprit struct {
 	Thread *uint64 `json:"thread"`
 	// Goroutine is what it runs, nil while it schedules.
 	Goroutine *Running `json:"goroutine"`
-	// Kind is loop, c, locks, runtime, scheduler, syscall.
+	// Kind is scheduler, syscall, c; lock where it waits for a mutex of the
+	// runtime, locks where its M may not be preempted; runtime, assembly or
+	// nosplit where its code may not; crashed where the program died of it, or
+	// of a signal to its thread; loop otherwise.
 	Kind string `json:"kind"`
 	// Why says what keeps it, in words.
 	Why string `json:"why"`
@@ -71,7 +74,7 @@ func (p *Process) stopTheWorld(r *Sched, ps []rt.P, ms []rt.M) *StopTheWorld {
 	if by != nil {
 		p.describeStop(w, by, ps)
 	}
-	if r.World == Stopped || r.World == Frozen && by == nil {
+	if r.World == rt.WorldStopped || r.World == rt.WorldFrozen && by == nil {
 		return w
 	}
 	for i := range ps {
@@ -79,9 +82,7 @@ func (p *Process) stopTheWorld(r *Sched, ps []rt.P, ms []rt.M) *StopTheWorld {
 			continue
 		}
 		if status := p.RT.PStatus(&ps[i]); status == rt.PRunning || status == rt.PSyscall {
-			if c, ok := p.culprit(&ps[i], ms); ok {
-				w.Culprits = append(w.Culprits, c)
-			}
+			w.Culprits = append(w.Culprits, p.culprit(&ps[i], ms))
 		}
 	}
 	return w
@@ -144,23 +145,26 @@ func (p *Process) inC(m *rt.M) bool {
 	return ok && p.pcln.Func(mem.Addr(th.Regs.PC)) == nil
 }
 
-// culprit says what keeps pp from stopping; ok is false for a P whose thread
-// has died with the program.
-func (p *Process) culprit(pp *rt.P, ms []rt.M) (c STWCulprit, ok bool) {
-	c = STWCulprit{P: pp.ID, Kind: "scheduler", Why: "its thread is in the scheduler, on its way to stop"}
+// culprit says what keeps pp from stopping.
+func (p *Process) culprit(pp *rt.P, ms []rt.M) STWCulprit {
+	c := STWCulprit{P: pp.ID, Kind: "scheduler", Why: "its thread is in the scheduler, on its way to stop"}
 	i := slices.IndexFunc(ms, func(m rt.M) bool { return m.Addr == pp.M })
 	if i < 0 {
 		if p.RT.PStatus(pp) == rt.PSyscall {
 			c.Kind, c.Why = "syscall", "its thread is in a system call, and it has not been taken away yet"
 		}
-		return c, true
+		return c
 	}
 	m := &ms[i]
 	c.M, c.Thread, c.Goroutine = &m.ID, orNil(m.ProcID), p.onP(pp)
 	off, _ := p.RT.ReadString(m.PreemptOff)
+	lock := p.waitsForLock(m, ms, p.onThread(m))
 	switch {
 	case m.Dying != 0:
-		return c, false
+		// What its M says is of the crash.
+		c.Kind, c.Why = "crashed", "before it stopped, its thread crashed or took the signal that ended the program"
+	case lock != nil:
+		c.Kind, c.Why = "lock", "its thread waits for "+lock.String()
 	case c.Goroutine == nil:
 	case c.Goroutine.Status == rt.Syscall:
 		c.Kind, c.Why = "syscall", "its thread is in a system call, and it has not been taken away yet"
@@ -173,22 +177,7 @@ func (p *Process) culprit(pp *rt.P, ms []rt.M) (c STWCulprit, ok bool) {
 	case m.Mallocing != 0:
 		c.Kind, c.Why = "locks", "its thread may not be preempted: it allocates"
 	default:
-		c.Kind, c.Why = p.unpreempted(c.Goroutine)
+		c.Kind, c.Why = p.unpreempted(m, c.Goroutine)
 	}
-	return c, true
-}
-
-// unpreempted says why a goroutine that runs Go code was not preempted.
-func (p *Process) unpreempted(g *Running) (kind, why string) {
-	at := "its code"
-	if len(g.Frames) > 0 {
-		at = g.Frames[0].Func
-	}
-	if strings.HasPrefix(at, "runtime.") {
-		return "runtime", fmt.Sprintf("it is in %s, where it may not be preempted", at)
-	}
-	if off, ok := p.RT.AsyncPreemptOff(); ok && off {
-		return "loop", fmt.Sprintf("it is in %s, which comes to no call that could stop it, and GODEBUG has asyncpreemptoff=1", at)
-	}
-	return "loop", fmt.Sprintf("it is in %s and did not follow the request to stop yet: assembly, nosplit, or a signal that has not arrived", at)
+	return c
 }

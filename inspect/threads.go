@@ -94,6 +94,22 @@ func (p *Process) schedM(m *rt.M, pp *rt.P, ms []rt.M) SchedM {
 	return s
 }
 
+// withoutM returns the ids of the threads that none of ms is.
+func (p *Process) withoutM(ms []rt.M) []uint64 {
+	of := make(map[uint64]bool, len(ms))
+	for i := range ms {
+		of[ms[i].ProcID] = true
+	}
+	list := []uint64{}
+	for id := range p.threads {
+		if !of[id] {
+			list = append(list, id)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
 // does says what a thread does: by the goroutine that it runs, or without one
 // by the functions on its stack.
 func (p *Process) does(m *rt.M, on []string) (ThreadState, string) {

@@ -63,7 +63,7 @@ func sameAnswers(t *testing.T, p, q *inspect.Process) {
 }
 
 // duration is a time up to the instant of the capture, or from it, in JSON.
-var duration = regexp.MustCompile(`"(in_ns|wait_ns|min_ns|ready_ns|runnable_ns|for_ns)":(-?\d+)`)
+var duration = regexp.MustCompile(`"(in_ns|wait_ns|min_ns|ready_ns|runnable_ns|for_ns|mark_ns|since_last_ns)":(-?\d+)`)
 
 // spoken is such a time in a sentence.
 var spoken = regexp.MustCompile(` for \d[0-9.hmsµn]*`)

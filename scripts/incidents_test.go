@@ -47,7 +47,7 @@ func diagnoses() []diagnosis {
 	return []diagnosis{
 		{"stuck", incidentOf("groups"), well, nil, "200 wait in", "main.groups.func1"},
 		{"leak_suspects", incidentOf("growing"), incidentOf("groups"), nil, "40 goroutines of main.", "fan-out, one each"},
-		{"stw_pause", stopping, well, nil, "stops it (read mem stats)", "main.loop"},
+		{"stw_pause", stopping, well, nil, "stops it (read mem stats)", "main.forever"},
 		{"sched_latency", dead(repltest.Patient{Program: "runq"}), well, nil, "20 runnable goroutines wait for 2 Ps, all busy", "main.other"},
 		{"write_pump", incidentOf("writers"), incidentOf("groups"), []string{"min=25"}, "30 goroutines of main.writer", "main.reader"},
 		{"lock_convoy", incidentOf("convoy"), well, nil, "30 goroutines wait for a mutex", "sleep"},
@@ -72,6 +72,25 @@ func TestIncidents(t *testing.T) {
 			}
 			d.well.diagnose(t, d.script, d.args, false)
 		})
+	}
+}
+
+// Threads of C and what is locked to threads are shown on every version, with the
+// threads that C made for itself.
+func TestScriptsShowThreadsOfC(t *testing.T) {
+	for _, version := range []string{"go1.22.12", "go1.26.8", "go1.27.3"} {
+		p := patient{Patient: repltest.Patient{Program: "cthreads", Go: version, Cgo: true}, live: true}
+		for _, tt := range []struct{ script, says, alsoHas string }{
+			{"cgo_stuck", "1 goroutines are in C", "threads of no M, C's or about to get one"},
+			{"thread_locked", "2 goroutines are locked to threads", "waits for its locked goroutine"},
+		} {
+			t.Run(version+"/"+tt.script, func(t *testing.T) {
+				text := p.diagnose(t, tt.script, nil, true)
+				if !strings.Contains(text, tt.says) || !strings.Contains(text, tt.alsoHas) || tt.script == "cgo_stuck" && !strings.Contains(text, "never") {
+					t.Errorf("%s\nwant %q and %q", text, tt.says, tt.alsoHas)
+				}
+			})
+		}
 	}
 }
 

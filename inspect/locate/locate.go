@@ -1,6 +1,8 @@
 // Package locate finds the runtime's package-level variables: by symbol where
 // the program has them, by the structure of what they hold where it has been
-// stripped. Nothing is disassembled, so it works alike on every architecture.
+// stripped. That is not disassembled, so it works alike on every architecture;
+// only what has no shape, as numbers have none, is found by the code that names
+// it (ByCode).
 package locate
 
 import (

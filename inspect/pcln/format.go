@@ -69,6 +69,10 @@ const (
 	PCDataArgLiveIndex  = 3
 )
 
+// UnsafePoint is the value of PCDataUnsafePoint where a goroutine may not be
+// preempted by a signal (abi.UnsafePointUnsafe).
+const UnsafePoint = -2
+
 // Indices of the FUNCDATA entries, the same since Go 1.18.
 const (
 	FuncDataArgsPointerMaps    = 0

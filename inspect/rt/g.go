@@ -166,19 +166,24 @@ func (r *Runtime) IdleInSynctest(g *G) bool {
 
 // TracebackLabels reads the GODEBUG setting tracebacklabels (runtime.debug,
 // runtime1.go; since Go 1.26); ok is false where it was not found.
-func (r *Runtime) TracebackLabels() (on, ok bool) { return r.godebug("tracebacklabels") }
+func (r *Runtime) TracebackLabels() (on, ok bool) {
+	return r.godebug(r.Globals.Debug, "tracebacklabels")
+}
 
-// AsyncPreemptOff reads the GODEBUG setting asyncpreemptoff.
-func (r *Runtime) AsyncPreemptOff() (on, ok bool) { return r.godebug("asyncpreemptoff") }
+// AsyncPreemptOff reads the GODEBUG setting asyncpreemptoff from runtime.debug,
+// which lies at debug.
+func (r *Runtime) AsyncPreemptOff(debug mem.Addr) (on, ok bool) {
+	return r.godebug(debug, "asyncpreemptoff")
+}
 
-// godebug reports whether a setting of runtime.debug is 1.
-func (r *Runtime) godebug(name string) (on, ok bool) {
+// godebug reports whether a setting of runtime.debug, at debug, is 1.
+func (r *Runtime) godebug(debug mem.Addr, name string) (on, ok bool) {
 	off, size, err := r.Layout.Offset("runtime.debug", name)
-	if err != nil || size < 4 || r.Globals.Debug == 0 {
+	if err != nil || size < 4 || debug == 0 {
 		return false, false
 	}
 	var b [4]byte
-	if err := r.Mem.ReadAt(b[:], r.Globals.Debug+mem.Addr(off)); err != nil {
+	if err := r.Mem.ReadAt(b[:], debug+mem.Addr(off)); err != nil {
 		return false, false
 	}
 	return r.Arch.Order.Uint32(b[:]) == 1, true

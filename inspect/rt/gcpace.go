@@ -2,7 +2,7 @@ package rt
 
 import "math"
 
-// The parameters of the pacer (mgcpacer.go): the same since Go 1.20, but for
+// The parameters of the pacer (mgcpacer.go): the same since Go 1.19, but for
 // the headroom below the memory limit, which was 1 MiB before Go 1.21 and is 3 %,
 // at least 1 MiB, since.
 const (
@@ -63,15 +63,14 @@ func (c *GCController) limitGoal(minor int) uint64 {
 }
 
 // NextTrigger returns the live heap at which the next collection begins, as
-// runtime.gcControllerState.trigger works it out; ok is false for Go 1.19, which
-// does it in another way.
-func (c *GCController) NextTrigger(minor int) (trigger uint64, ok bool) {
-	if minor < 20 {
-		return c.Trigger, minor < 19
+// runtime.gcControllerState.trigger works it out; Go 1.18 keeps it ready.
+func (c *GCController) NextTrigger(minor int) uint64 {
+	if minor < 19 {
+		return c.Trigger
 	}
 	goal, low := c.heapGoal(minor)
 	if c.HeapMarked >= goal {
-		return goal, true
+		return goal
 	}
 	step := (goal - c.HeapMarked) / triggerRatioDen
 	low = max(low, c.HeapMarked, step*minTriggerRatioNum+c.HeapMarked)
@@ -80,9 +79,9 @@ func (c *GCController) NextTrigger(minor int) (trigger uint64, ok bool) {
 		high = max(high, goal-defaultHeapMinimum)
 	}
 	high = max(high, low)
-	trigger = low
+	trigger := low
 	if c.Runway <= goal {
 		trigger = goal - c.Runway
 	}
-	return min(max(trigger, low), high), true
+	return min(max(trigger, low), high)
 }

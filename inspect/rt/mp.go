@@ -110,9 +110,31 @@ func (p *P) NextTimer() int64 {
 // (runtime.freezeStopWait, proc.go); Ps that stop are subtracted.
 const freezeStopWait = 1<<31 - 1
 
-// Frozen reports whether the world was stopped for the program to crash
-// (runtime.freezetheworld): until then it ran.
-func (s *Sched) Frozen() bool { return s.StopWait > freezeStopWait/2 }
+// World says whether goroutines may run.
+type World string
+
+// The states of the world. Frozen is that of a program that dies
+// (runtime.freezetheworld): no goroutine is scheduled any more, but until then
+// all were.
+const (
+	WorldRuns     World = "runs"
+	WorldStopping World = "stopping"
+	WorldStopped  World = "stopped"
+	WorldFrozen   World = "frozen"
+)
+
+// World says whether goroutines may run.
+func (s *Sched) World() World {
+	switch {
+	case s.GCWaiting == 0:
+		return WorldRuns
+	case s.StopWait > freezeStopWait/2:
+		return WorldFrozen
+	case s.StopWait > 0:
+		return WorldStopping
+	}
+	return WorldStopped
+}
 
 // Sched is the global scheduler state (runtime.schedt, runtime2.go).
 type Sched struct {
@@ -247,6 +269,22 @@ func (r *Runtime) PointerRanges(p *P) []mem.Range {
 		list = append(list, mem.Range{Start: p.Addr + mem.Addr(f.Off), End: p.Addr + mem.Addr(f.Off+f.Size), Perm: mem.PermRead})
 	}
 	return list
+}
+
+// RunningOn returns the goroutine that the thread of p runs, nil for none.
+func (r *Runtime) RunningOn(p *P) *G {
+	if p.M == 0 {
+		return nil
+	}
+	m, err := r.ReadM(p.M)
+	if err != nil || m.CurG == 0 {
+		return nil
+	}
+	g, err := r.ReadG(m.CurG)
+	if err != nil {
+		return nil
+	}
+	return &g
 }
 
 // Queue returns the goroutines of the local run queue, the next to run first,

@@ -100,18 +100,22 @@ func schedLines(s *inspect.Sched) []string {
 		lines = append(lines, "nobody has polled the network for "+ns(*s.LastPollNS))
 	}
 	switch s.World {
-	case inspect.Stopping:
+	case rt.WorldStopping:
 		ids := make([]string, len(s.StillToStop))
 		for i, id := range s.StillToStop {
 			ids[i] = fmt.Sprintf("p%d", id)
 		}
 		lines = append(lines, "the world is being stopped: waiting for "+orWord(strings.Join(ids, " "), "nobody that can be named"))
-	case inspect.Stopped:
+	case rt.WorldStopped:
 		lines = append(lines, "the world is stopped")
-	case inspect.Frozen:
+	case rt.WorldFrozen:
 		lines = append(lines, "the world is frozen: the program was dying")
 	}
 	lines = append(lines, stopLines(s.StopTheWorld)...)
+	if len(s.NoM) > 0 {
+		ids := strings.Trim(fmt.Sprint(s.NoM), "[]")
+		lines = append(lines, fmt.Sprintf("%s of no M, C's or about to get one: %s", count(len(s.NoM), "thread"), ids))
+	}
 	if s.NeedSpinning {
 		lines = append(lines, "a thread that looks for work is wanted (needspinning)")
 	}

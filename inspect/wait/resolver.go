@@ -31,9 +31,7 @@ type Resolver struct {
 	byNumber []*Row
 
 	sema lazy[*semaIndex]
-	runq lazy[*runQueues]
-	// sched is the scheduler's state.
-	sched lazy[rt.Sched]
+	runq lazy[runQueues]
 	// timers are the timers in the heaps that send to channels, by channel.
 	timers lazy[map[mem.Addr]rt.Timer]
 	// funcName names the function that a function value calls.

@@ -3,7 +3,6 @@ package wait
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"rtdbg/inspect/mem"
@@ -16,29 +15,21 @@ type queuePlace struct {
 	// "disabled run queue".
 	queue    string
 	position int
-	// p is the id of the P whose queue it is, -1 for the others.
-	p int32
+	// why is what keeps the queue from being emptied.
+	why string
 }
 
-// runQueues are all run queues, by goroutine, and what the Ps do, by id.
-type runQueues struct {
-	places map[mem.Addr]queuePlace
-	ps     map[int32]string
-	// idle counts the Ps that do nothing.
-	idle int
-}
+// runQueues are the places of goroutines in all run queues.
+type runQueues map[mem.Addr]queuePlace
 
 func (r *Resolver) runnable(g *rt.G) On {
-	on := On{Kind: Runtime, Op: Resume}
-	if g.Tracking != 0 && g.TrackingStamp > 0 && r.nowKnown && r.nowNS > g.TrackingStamp {
-		on.ReadyNS = ptr(r.nowNS - g.TrackingStamp)
-	}
+	on := On{Kind: Runtime, Op: Resume, ReadyNS: r.RunnableFor(g)}
 	q, err := r.runq.get(r.readRunQueues)
-	place, ok := q.places[g.Addr]
+	place, ok := q[g.Addr]
 	switch {
 	case ok:
 		on.Queue, on.Position = place.queue, &place.position
-		on.Note = r.notRunning(g, q, place)
+		on.Note = r.NotRunning(g)
 	case err != nil:
 		on.Note = "run queues incomplete: " + err.Error()
 	default:
@@ -47,27 +38,28 @@ func (r *Resolver) runnable(g *rt.G) On {
 	return on
 }
 
-// notRunning says why a goroutine that stands in a run queue does not run.
-func (r *Resolver) notRunning(g *rt.G, q *runQueues, place queuePlace) string {
-	var parts []string
-	s, err := r.sched.get(r.rt.Sched)
-	switch {
-	case err == nil && s.GCWaiting != 0 && !s.Frozen():
-		return "the world is stopped, or is being stopped"
-	case place.queue == disabledQueue:
-		return "only the runtime's own goroutines may run now"
-	case place.p >= 0:
-		parts = append(parts, q.ps[place.p])
-	case q.idle == 0:
-		parts = append(parts, fmt.Sprintf("none of the %d Ps is idle", len(q.ps)))
+// RunnableFor returns for how long g, which is runnable, has been so in ns: nil
+// unless the runtime tracks it, as it does one goroutine in eight.
+func (r *Resolver) RunnableFor(g *rt.G) *int64 {
+	if g.Tracking == 0 || g.TrackingStamp <= 0 || !r.nowKnown || r.nowNS <= g.TrackingStamp {
+		return nil
 	}
-	if q.idle > 0 {
-		parts = append(parts, fmt.Sprintf("%d of %d Ps are idle and may take it", q.idle, len(q.ps)))
+	return ptr(r.nowNS - g.TrackingStamp)
+}
+
+// NotRunning says why a goroutine that stands in a run queue does not run,
+// whatever its status is; "" if it stands in none.
+func (r *Resolver) NotRunning(g *rt.G) string {
+	q, _ := r.runq.get(r.readRunQueues)
+	why := q[g.Addr].why
+	if why == "" || g.LockedM == 0 {
+		return why
 	}
-	if g.LockedM != 0 {
-		parts = append(parts, "it is locked to its thread, which is to be given a P")
+	m, err := r.rt.ReadM(g.LockedM)
+	if err != nil {
+		return why + "; it is locked to its thread, to which its P will be handed"
 	}
-	return strings.Join(parts, "; ")
+	return fmt.Sprintf("%s; it is locked to m%d, to which its P will be handed", why, m.ID)
 }
 
 const (
@@ -75,61 +67,141 @@ const (
 	disabledQueue = "disabled run queue"
 )
 
+// maxRunQueue bounds the global run queue.
+const maxRunQueue = 1 << 27
+
 // readRunQueues indexes every run queue by goroutine.
-func (r *Resolver) readRunQueues() (*runQueues, error) {
-	x := &runQueues{places: make(map[mem.Addr]queuePlace), ps: make(map[int32]string)}
+func (r *Resolver) readRunQueues() (runQueues, error) {
+	x := make(runQueues)
 	ps, err := r.rt.AllPs()
 	errs := []error{err}
-	for i := range ps {
-		p := &ps[i]
-		if p.RunNext != 0 {
-			x.places[p.RunNext] = queuePlace{fmt.Sprintf("P %d runnext", p.ID), 0, p.ID}
-		}
-		q, err := p.Queue()
-		errs = append(errs, err)
-		for j, a := range q {
-			x.places[a] = queuePlace{fmt.Sprintf("P %d run queue", p.ID), j, p.ID}
-		}
-		x.ps[p.ID] = r.pDoes(p)
-		if p.M == 0 {
-			x.idle++
-		}
-	}
 	s, err := r.rt.Sched()
 	errs = append(errs, err)
+	hold := holding{r, &s, ps}
+	for i := range ps {
+		p := &ps[i]
+		q, err := p.Queue()
+		errs = append(errs, err)
+		if p.RunNext == 0 && len(q) == 0 {
+			continue
+		}
+		why := hold.behind(p)
+		if p.RunNext != 0 {
+			x[p.RunNext] = queuePlace{fmt.Sprintf("P %d runnext", p.ID), 0, why}
+		}
+		for j, a := range q {
+			x[a] = queuePlace{fmt.Sprintf("P %d run queue", p.ID), j, why}
+		}
+	}
 	for _, l := range [...]struct {
 		name string
 		head mem.Addr
-	}{{globalQueue, s.RunQHead}, {disabledQueue, s.DisabledHead}} {
+		why  func() string
+	}{{globalQueue, s.RunQHead, hold.global}, {disabledQueue, s.DisabledHead, hold.disabled}} {
 		q, err := r.rt.GList(l.head, maxRunQueue)
 		errs = append(errs, err)
+		why := l.why()
 		for j, a := range q {
-			x.places[a] = queuePlace{l.name, j, -1}
+			x[a] = queuePlace{l.name, j, why}
 		}
 	}
 	return x, errors.Join(errs...)
 }
 
-// pDoes says what a P does, and for how long at least: since sysmon saw it first
-// (runtime.retake).
-func (r *Resolver) pDoes(p *rt.P) string {
-	if p.M == 0 {
-		return fmt.Sprintf("P %d is idle", p.ID)
-	}
-	m, err := r.rt.ReadM(p.M)
-	if err != nil {
-		return ""
-	}
-	id, ok := r.goid(m.CurG)
-	if !ok {
-		return fmt.Sprintf("P %d looks for work", p.ID)
-	}
-	s := fmt.Sprintf("P %d runs goroutine %d", p.ID, id)
-	if p.SchedWhen > 0 && p.SysmonSchedTick == p.SchedTick && r.nowKnown && r.nowNS > p.SchedWhen {
-		s += fmt.Sprintf(", for %v at least", time.Duration(r.nowNS-p.SchedWhen).Round(time.Millisecond))
-	}
-	return s
+// holding is what keeps run queues from being emptied.
+type holding struct {
+	r     *Resolver
+	sched *rt.Sched
+	ps    []rt.P
 }
 
-// maxRunQueue bounds the global run queue.
-const maxRunQueue = 1 << 27
+// behind says why nobody takes from the queue of p.
+func (h *holding) behind(p *rt.P) string {
+	if stands := h.stands(); stands != "" {
+		return stands
+	}
+	if h.r.rt.PStatus(p) == rt.PGCStop {
+		return fmt.Sprintf("P %d stopped %s", p.ID, h.stopped())
+	}
+	return h.does(p) + "; " + h.others(p)
+}
+
+// global says why nobody takes from the global queue.
+func (h *holding) global() string {
+	if stands := h.stands(); stands != "" {
+		return stands
+	}
+	return h.others(nil)
+}
+
+// disabled says why nobody takes from the queue of those that may not be
+// scheduled (schedEnableUser, proc.go).
+func (h *holding) disabled() string { return "only the runtime's own goroutines may run now" }
+
+// stands says that goroutines may not run, "" if they may. In a program that
+// dies they stood behind what ran before.
+func (h *holding) stands() string {
+	switch h.sched.World() {
+	case rt.WorldStopping:
+		return "the world is being stopped"
+	case rt.WorldStopped:
+		return "the world is stopped"
+	}
+	return ""
+}
+
+// does says what p does, and for how long at least: since sysmon saw it first
+// (runtime.retake).
+func (h *holding) does(p *rt.P) string {
+	g := h.r.rt.RunningOn(p)
+	switch status := h.r.rt.PStatus(p); {
+	case g != nil && h.r.rt.Status(g) == rt.Syscall, status == rt.PSyscall:
+		return fmt.Sprintf("the thread of P %d is in a system call, until sysmon hands the P on", p.ID)
+	case g != nil:
+		s := fmt.Sprintf("P %d runs goroutine %d", p.ID, g.Goid)
+		if p.SchedWhen > 0 && p.SysmonSchedTick == p.SchedTick && h.r.nowKnown && h.r.nowNS > p.SchedWhen {
+			s += fmt.Sprintf(", for %v at least", time.Duration(h.r.nowNS-p.SchedWhen).Round(time.Millisecond))
+		}
+		return s
+	case status == rt.PRunning:
+		return fmt.Sprintf("P %d is in the scheduler", p.ID)
+	}
+	return fmt.Sprintf("P %d is %s", p.ID, h.r.rt.PStatus(p))
+}
+
+// stopped says for what a P is in gcstop while the world is neither stopped nor
+// being stopped: it stops when the program dies (runtime.freezetheworld), and what
+// it ran then stands in a queue; or the world is about to start again.
+func (h *holding) stopped() string {
+	if h.sched.World() == rt.WorldFrozen {
+		return "as the program died"
+	}
+	return "with the world, which is about to start again"
+}
+
+// others says why no P but p takes the work.
+func (h *holding) others(p *rt.P) string {
+	still := 0
+	for i := range h.ps {
+		if h.r.rt.PStatus(&h.ps[i]) == rt.PGCStop {
+			still++
+		}
+	}
+	if still > 0 {
+		return fmt.Sprintf("%d of %d Ps stopped %s", still, len(h.ps), h.stopped())
+	}
+	if h.sched.NPIdle == 0 {
+		if p != nil && len(h.ps) == 1 {
+			return "it is the only P"
+		}
+		return fmt.Sprintf("all %d Ps are busy", len(h.ps))
+	}
+	idle := fmt.Sprintf("%d of %d Ps are idle", h.sched.NPIdle, len(h.ps))
+	if h.sched.NMSpinning > 0 {
+		return idle + " and a spinning M is on its way"
+	}
+	if h.sched.NeedSpinning != 0 {
+		return idle + " and a spinning M is wanted, but there is none"
+	}
+	return idle + " and no M is spinning: one is about to be woken, or will be by the next who makes a goroutine runnable"
+}

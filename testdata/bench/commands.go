@@ -37,6 +37,7 @@ var commands = []command{
 	{name: "waiters", args: []string{"waiters", "ADDR"}, shape: "fanin", goal: limits(200, 1000)},
 	{name: "runq", args: []string{"runq"}, goal: limits(200, 300)},
 	{name: "sched", args: []string{"sched"}, goal: limits(200, 300)},
+	{name: "gc", args: []string{"gc"}},
 	{name: "goroutines -o json", args: []string{"-o", "json", "goroutines"}, goal: limits(600, 6000)},
 	{name: "wakers -o json", args: []string{"-o", "json", "wakers"}},
 	{name: "deadlocks", args: []string{"deadlocks"}},

@@ -42,9 +42,9 @@ func TestProgramsBecomeReadyWithEveryGo(t *testing.T) {
 }
 
 // notByThemselves are the targets that do not run like the others: the functions
-// of abilities are read only, assists needs flags of the linker, and stalled the
-// schedtrace; these two are run with several versions by their own tests.
-var notByThemselves = []string{"internal", "abilities", "assists", "stalled"}
+// of abilities are read only, assists and gcfigures need flags of the linker, and
+// stalled the schedtrace; these are run with several versions by their own tests.
+var notByThemselves = []string{"internal", "abilities", "assists", "gcfigures", "stalled"}
 
 // TestRunqIsAsItSays checks that the runnable goroutines are exactly those
 // that the target names, also when they overflow the local run queue.

@@ -1,6 +1,7 @@
 package repltest
 
 import (
+	"cmp"
 	"testing"
 
 	"rtdbg/inspect/internal/target"
@@ -8,13 +9,15 @@ import (
 
 // Patient is a target as it is built and started.
 type Patient struct {
-	Program, Ldflags string
-	Args, Env        []string
-	Cgo              bool
+	// Go is the version that it is built with, "" for that of the other
+	// targets.
+	Program, Ldflags, Go string
+	Args, Env            []string
+	Cgo                  bool
 }
 
 func (p Patient) spec() (target.Spec, target.Options) {
-	return target.Spec{Program: p.Program, Go: Go, Cgo: p.Cgo, Ldflags: p.Ldflags}, target.Options{Args: p.Args, Env: p.Env}
+	return target.Spec{Program: p.Program, Go: cmp.Or(p.Go, Go), Cgo: p.Cgo, Ldflags: p.Ldflags}, target.Options{Args: p.Args, Env: p.Env}
 }
 
 // Take returns the core file of p.

@@ -3,7 +3,9 @@
 //
 // metric.NAME is what runtime/metrics says, mem.NAME what runtime.ReadMemStats
 // does. finalizer.goid runs a finalizer that waits on a channel; finalizers is
-// the number of those that wait behind it.
+// the number of those that wait behind it. trigger and trigger.goal are what the
+// runtime's pacer says (since Go 1.19); from Go 1.23 on that needs
+// -ldflags=-checklinkname=0.
 package main
 
 import (
@@ -91,5 +93,6 @@ func main() {
 	}
 	truth.List("mem.PauseNs", pauses)
 	truth.List("mem.PauseEnd", ends)
+	sayTrigger()
 	truth.Park()
 }

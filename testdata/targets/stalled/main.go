@@ -4,10 +4,11 @@
 // asyncpreemptoff=1, and GOGC=off; its standard error says nothing.
 //
 // main is in a system call with its P, which sysmon does not take away; parker
-// has parked, and its thread waits for sched.lock.
+// has parked, or yielded with -yield, and its thread waits for sched.lock.
 package main
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"runtime"
@@ -24,11 +25,14 @@ var (
 	spins          uint64
 )
 
-func parker(id chan<- int64, wake <-chan int) {
+func parker(id chan<- int64, wake <-chan int, yield bool) {
 	id <- truth.Goid()
 	atomic.StoreInt32(&spinning, 1)
 	for atomic.LoadInt32(&park) == 0 {
 		spins++
+	}
+	if yield {
+		runtime.Gosched()
 	}
 	<-wake
 }
@@ -81,10 +85,12 @@ var (
 )
 
 func main() {
+	yield := flag.Bool("yield", false, "have parker yield")
+	flag.Parse()
 	truth.LimitTo(5 * 60) // it takes a processor
 	runtime.GOMAXPROCS(2)
 	id := make(chan int64)
-	go parker(id, make(chan int))
+	go parker(id, make(chan int), *yield)
 	parks := <-id
 	truth.Until(&spinning)
 	entries, err := os.ReadDir("/proc/self/task")

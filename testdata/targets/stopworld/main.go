@@ -1,13 +1,25 @@
-// Stopworld is caught while it stops the world. It must be run with
-// GODEBUG=asyncpreemptoff=1 and GOGC=off.
+// Stopworld is caught while it stops the world. It must be run with GOGC=off, and
+// with GODEBUG=asyncpreemptoff=1 for loop and nosplit.
 //
 // stopper.goid calls runtime.ReadMemStats, or runtime.Stack with -how=c.
+// culprit.goid does not stop, for good:
 //
-//	-how=loop  culprit.goid is in a loop without a call, for good
-//	-how=none  there is none, and the world runs
-//	-how=c     all have stopped, and the stopper, which prints the stacks, is
-//	           in a C function that describes C frames and does not return
-//	           (needs cgo)
+//	-how=loop      it is in a loop without a call
+//	-how=blocked   the same, and its thread blocks the signal that preempts
+//	-how=nosplit   it is in one in a function that is nosplit
+//	-how=assembly  it is in one in assembly
+//	-how=pinned    it is in one, with its M pinned (runtime.procPin)
+//	-how=print     it is in print, and so is waiter.goid: standard error is a
+//	               pipe that is full
+//	-how=copy      it copies much memory over and over, and the stopper stops
+//	               the world as often
+//	-how=none      there is none, and the world runs
+//	-how=c         all have stopped, and the stopper, which prints the stacks, is
+//	               in a C function that describes C frames and does not return
+//	               (needs cgo)
+//
+// queued.goid waits in the run queue of the stopper's P with a loop and with c:
+// nothing runs it any more.
 package main
 
 import (
@@ -20,6 +32,7 @@ import (
 	"unsafe"
 
 	"rtdbgtargets/internal/truth"
+	"rtdbgtargets/stopworld/spin"
 )
 
 var (
@@ -28,19 +41,78 @@ var (
 	stats    runtime.MemStats
 )
 
-func loop(id chan<- int64) {
-	id <- truth.Goid()
-	atomic.StoreInt32(&spinning, 1)
+func forever() {
 	for {
 		spins++
 	}
 }
 
-// say prints the last lines without the scheduler.
-func say(text string) {
-	b := []byte(text + fmt.Sprintf("pid=%d\ngo=%s\nready\n", os.Getpid(), runtime.Version()))
+// culprits are what does not stop, by -how.
+var culprits = map[string]func(){
+	"loop": forever, "pinned": spin.Pinned, "nosplit": spin.NoSplit, "assembly": spin.Assembly,
+	"blocked": func() { block(); forever() },
+}
+
+// block blocks the signal that preempts goroutines.
+func block() {
+	runtime.LockOSThread()
+	set := uint64(1) << (syscall.SIGURG - 1)
+	_, _, errno := syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, 0, uintptr(unsafe.Pointer(&set)), 0, unsafe.Sizeof(set), 0, 0)
+	if errno != 0 {
+		truth.Fatal("rt_sigprocmask: %v", errno)
+	}
+}
+
+func keep(id chan<- int64, how func()) {
+	id <- truth.Goid()
+	atomic.StoreInt32(&spinning, 1)
+	how()
+}
+
+// copies copies: memmove comes to no safe point before it is done.
+func copies(id chan<- int64) {
+	from, to := make([]byte, 1<<28), make([]byte, 1<<28)
+	id <- truth.Goid()
+	for {
+		copy(to, from)
+	}
+}
+
+func queued(id chan<- int64, wake <-chan int) {
+	id <- truth.Goid()
+	<-wake
+	select {}
+}
+
+// stopBehind has a goroutine that does not stop, and one in the run queue, when it
+// stops the world.
+func stopBehind(me string, loop func()) {
+	id, wake := make(chan int64), make(chan int)
+	go queued(id, wake)
+	behind := <-id
+	truth.Await(behind, "chan receive")
+	// Neither of the two Ps is idle: nobody takes what is queued.
+	runtime.GOMAXPROCS(2)
+	go keep(id, loop)
+	text := lines(me + fmt.Sprintf("culprit.goid=%d\nqueued.goid=%d\n", <-id, behind))
+	for atomic.LoadInt32(&spinning) == 0 {
+	}
+	wake <- 1
+	write(text)
+	runtime.ReadMemStats(&stats)
+}
+
+// lines are text and the last lines that a target prints.
+func lines(text string) []byte {
+	return []byte(text + fmt.Sprintf("pid=%d\ngo=%s\nready\n", os.Getpid(), runtime.Version()))
+}
+
+// write prints without the scheduler.
+func write(b []byte) {
 	syscall.RawSyscall(syscall.SYS_WRITE, 1, uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
 }
+
+func say(text string) { write(lines(text)) }
 
 func main() {
 	how := flag.String("how", "loop", "who keeps the world")
@@ -48,16 +120,32 @@ func main() {
 	truth.LimitTo(5 * 60) // it takes a processor
 	runtime.GOMAXPROCS(3)
 	me := fmt.Sprintf("stopper.goid=%d\n", truth.Goid())
-	id := make(chan int64)
+	if loop := culprits[*how]; loop != nil {
+		stopBehind(me, loop)
+	}
 	switch *how {
-	case "loop":
-		go loop(id)
-		culprit := <-id
-		truth.Until(&spinning)
-		say(me + fmt.Sprintf("culprit.goid=%d\n", culprit))
+	case "print":
+		printer, waiter := printing()
+		say(me + fmt.Sprintf("culprit.goid=%d\nwaiter.goid=%d\n", printer, waiter))
 		runtime.ReadMemStats(&stats)
 	case "c":
-		stuckInC(func() { say(me) })
+		runtime.GOMAXPROCS(1)
+		id, wake := make(chan int64), make(chan int)
+		go queued(id, wake)
+		behind := <-id
+		truth.Await(behind, "chan receive")
+		text := lines(me + fmt.Sprintf("queued.goid=%d\n", behind))
+		stuckInC(func() {
+			wake <- 1
+			write(text)
+		})
+	case "copy":
+		id := make(chan int64)
+		go copies(id)
+		say(me + fmt.Sprintf("culprit.goid=%d\n", <-id))
+		for {
+			runtime.ReadMemStats(&stats)
+		}
 	case "none":
 		runtime.ReadMemStats(&stats)
 		truth.Set("stopper.goid", truth.Goid())
