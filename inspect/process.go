@@ -123,6 +123,12 @@ type Process struct {
 	gorootOnce sync.Once
 	gorootDir  string
 
+	// instant is where the target of a debugger stood, nil where it cannot
+	// move; interrupt ends reads through the debugger, nil where there are
+	// none.
+	instant   *instant
+	interrupt func()
+
 	closers []func() error
 }
 

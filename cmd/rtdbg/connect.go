@@ -24,7 +24,8 @@ func (a *app) connectCommand() *cobra.Command {
 				o.Stop = stop
 				return inspect.Connect(ctx, args[0], o)
 			},
-			name: func(inspect.Info) string { return args[0] },
+			name:  func(inspect.Info) string { return args[0] },
+			again: stop,
 		}, nil
 	})
 	c.Flags().BoolVar(&stop, "stop", false, "halt the target if it runs, and let it run on afterwards")

@@ -27,6 +27,8 @@ type opening struct {
 	done func() error
 	// file says that the target is a file, which need not be let go.
 	file bool
+	// again says that a target which moved on may be stopped and read again.
+	again bool
 }
 
 // close lets the target go.
@@ -109,34 +111,38 @@ func (a *app) answer(ctx context.Context, t opening, words []string) error {
 	}
 	watched, stop := bar.Start(ctx)
 	defer stop()
-	begin := time.Now()
-	p, err := t.open(watched, a.inspectOptions())
+	if !interactive {
+		if term.out && out.File == nil {
+			req.Out = bar.Before(req.Out)
+		}
+		return a.once(ctx, watched, t, req, out, failOn)
+	}
+	p, err := a.open(watched, t)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err := t.close(p); err != nil {
-			a.warn(err.Error())
-		}
-	}()
-	a.timing("opened", begin)
-	if interactive {
-		stop()
-		a.signals.leaveInterrupt()
-		return repl.Interact(ctx, p, req, term.session(t.name(p.Info()), a))
+	defer a.close(t, p)
+	stop()
+	a.signals.leaveInterrupt()
+	defer context.AfterFunc(ctx, p.Interrupt)()
+	return repl.Interact(ctx, p, req, term.session(t.name(p.Info()), a))
+}
+
+// open opens a target.
+func (a *app) open(ctx context.Context, t opening) (*inspect.Process, error) {
+	begin := time.Now()
+	p, err := t.open(ctx, a.inspectOptions())
+	if err == nil {
+		a.timing("opened", begin)
 	}
-	if term.out && out.File == nil {
-		req.Out = bar.Before(req.Out)
+	return p, err
+}
+
+// close lets a target go.
+func (a *app) close(t opening, p *inspect.Process) {
+	if err := t.close(p); err != nil {
+		a.warn(err.Error())
 	}
-	begin = time.Now()
-	if err := repl.Run(watched, p, req); err != nil {
-		return err
-	}
-	a.timing("answered", begin)
-	if err := out.Commit(); err != nil {
-		return err
-	}
-	return checkConditions(watched, p, failOn)
 }
 
 // request is what the command line asks of the target, and whether that is a

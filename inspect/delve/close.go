@@ -55,26 +55,37 @@ func (s *Session) closeAfter(err error) error {
 
 func (s *Session) shut(ctx context.Context, kill bool) error {
 	s.mu.Lock()
-	s.closed = true
-	d, resume, client := s.dump, s.resume && !s.running, s.client
+	d, client := s.dump, s.client
 	s.mu.Unlock()
-	if client == nil {
-		return nil
-	}
-	defer s.conn.Close()
-	if d != nil {
+	if client != nil && d != nil {
 		d.stop()
 		select {
 		case <-d.done:
 		case <-ctx.Done():
 		}
 	}
+	var resume bool
+	var err error
+	if client != nil {
+		resume, err = s.mustResume(ctx)
+	}
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.Interrupt()
+	if client == nil {
+		return nil
+	}
+	defer s.conn.Close()
+	if s.control != nil {
+		defer s.control.close()
+	}
 	switch s.kind {
 	case KindServer:
 		if resume {
-			return s.resumeServer(ctx)
+			err = s.resumeServer(ctx)
 		}
-		return nil
+		return err
 	case KindCore:
 		_, err := callAnyState[rpc2.DetachOut](ctx, s, "Detach", rpc2.DetachIn{})
 		return err
@@ -82,12 +93,32 @@ func (s *Session) shut(ctx context.Context, kill bool) error {
 	return s.detachProcess(ctx, kill)
 }
 
+// mustResume reports whether Halt has stopped the target and no other client
+// has taken it over since.
+func (s *Session) mustResume(ctx context.Context) (bool, error) {
+	s.mu.Lock()
+	halted, resume := s.halted, s.resume && !s.running
+	s.mu.Unlock()
+	if !resume {
+		return false, nil
+	}
+	switch now, err := s.Instant(ctx, nil); {
+	case errors.Is(err, ErrRunning), errors.Is(err, ErrExited), errors.Is(err, ErrLost):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("%s: resume what was halted: %w", s.where, err)
+	default:
+		return now.SameThreads(halted), nil
+	}
+}
+
 // resumeServer resumes what Halt stopped. The answer to Continue comes only
 // when the target stops again, so it waits for the target to run instead.
 func (s *Session) resumeServer(ctx context.Context) error {
 	failed := make(chan error, 1)
 	go func() {
-		failed <- s.client.CallAPI("Command", api.DebuggerCommand{Name: api.Continue}, &rpc2.CommandOut{})
+		_, err := callControl[rpc2.CommandOut](ctx, s, "Command", api.DebuggerCommand{Name: api.Continue})
+		failed <- err
 	}()
 	for {
 		select {

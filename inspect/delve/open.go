@@ -34,7 +34,7 @@ func OpenCore(ctx context.Context, exe, core string) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{kind: KindCore, where: "core " + core, exe: exe, core: core}
+	s := &Session{kind: KindCore, where: "core " + core, exe: exe, core: core, interrupted: make(chan struct{})}
 	if warning != "" {
 		s.warnf("%s", warning)
 	}
@@ -64,7 +64,7 @@ func Attach(ctx context.Context, pid int) (*Session, error) {
 	}
 	s := &Session{
 		kind: KindProcess, where: fmt.Sprintf("process %d", pid),
-		exe: exe, pid: pid, wasStopped: st.stopped(),
+		exe: exe, pid: pid, wasStopped: st.stopped(), interrupted: make(chan struct{}),
 	}
 	ctx, release := holdSignals(ctx)
 	defer release()

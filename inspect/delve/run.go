@@ -68,14 +68,14 @@ func (s *Session) State(ctx context.Context) (State, error) {
 func (s *Session) serverState(ctx context.Context) (State, error) {
 	// A server asked for State(NonBlocking) while it dumps core keeps a lock
 	// forever (debugger.State), so that is found out first, in another way.
-	dump, err := callAnyState[rpc2.DumpWaitOut](ctx, s, "DumpWait", rpc2.DumpWaitIn{})
+	dump, err := callControl[rpc2.DumpWaitOut](ctx, s, "DumpWait", rpc2.DumpWaitIn{})
 	if err != nil {
 		return 0, err
 	}
 	if dump.State.Dumping {
 		return StateDumping, nil
 	}
-	out, err := callAnyState[rpc2.StateOut](ctx, s, "State", rpc2.StateIn{NonBlocking: true})
+	out, err := s.askState(ctx)
 	switch {
 	case errors.Is(err, ErrExited):
 		return StateExited, nil
@@ -95,6 +95,25 @@ func (s *Session) serverState(ctx context.Context) (State, error) {
 	}
 	s.setRunning(state == StateRunning)
 	return state, nil
+}
+
+// askState asks for the state, again where the answer does not come: a server
+// whose target was resumed while it looked answers when that stops, and one
+// that works on what another client wants when that is done.
+func (s *Session) askState(ctx context.Context) (*rpc2.StateOut, error) {
+	question := rpc2.StateIn{NonBlocking: true}
+	if s.control == nil {
+		return callAnyState[rpc2.StateOut](ctx, s, "State", question)
+	}
+	for {
+		step, cancel := context.WithTimeout(ctx, stateStep)
+		out, err := callControl[rpc2.StateOut](step, s, "State", question)
+		again := step.Err() != nil && ctx.Err() == nil
+		cancel()
+		if err == nil || !again {
+			return out, err
+		}
+	}
 }
 
 func (s *Session) setRunning(running bool) {
@@ -122,7 +141,7 @@ func (s *Session) Halt(ctx context.Context) error {
 		// A Halt now would leave a SIGTRAP pending, for the next resume.
 		return s.learnTarget(ctx)
 	}
-	out, err := callAnyState[rpc2.CommandOut](ctx, s, "Command", api.DebuggerCommand{Name: api.Halt})
+	out, err := callControl[rpc2.CommandOut](ctx, s, "Command", api.DebuggerCommand{Name: api.Halt})
 	switch {
 	case err != nil:
 		return fmt.Errorf("halt: %w", err)
@@ -132,7 +151,22 @@ func (s *Session) Halt(ctx context.Context) error {
 	s.mu.Lock()
 	s.running, s.resume = false, true
 	s.mu.Unlock()
-	return s.learnTarget(ctx)
+	if err := s.learnTarget(ctx); err != nil {
+		return err
+	}
+	halted, err := s.Instant(ctx, nil)
+	s.mu.Lock()
+	s.halted = halted
+	s.mu.Unlock()
+	return err
+}
+
+// Halted reports whether this session halted a running target, which Close
+// resumes.
+func (s *Session) Halted() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.resume
 }
 
 // Continue resumes a stopped target of a server and returns when it runs. It

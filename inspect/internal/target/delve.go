@@ -232,3 +232,18 @@ func (t *Terminal) Wait() error {
 	}
 	return nil
 }
+
+// Resume has dlv resume the target of its server.
+func (t *Terminal) Resume() {
+	t.tb.Helper()
+	t.Send("continue\n")
+}
+
+// Halt has dlv, which has resumed the target, halt it.
+func (t *Terminal) Halt() {
+	t.tb.Helper()
+	t.Send("\x03")
+	t.Expect("[p/q]? ")
+	t.Send("p\n")
+	t.Expect(prompt)
+}
