@@ -35,7 +35,11 @@ func Attach(ctx context.Context, pid int, o Options) (*Process, error) {
 	// Delve stops the process first and then loads its symbols.
 	now := liveNow()
 	p.now = func() Now { return now }
-	if p.session, err = delve.Attach(ctx, pid); err != nil {
+	if p.session, err = delve.Attach(ctx, pid, delve.Listen(o.Listen)); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	p.serves(p.session)
+	if err := p.stand(ctx); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
 	threads, err := p.session.Threads(ctx)
@@ -54,6 +58,15 @@ func Attach(ctx context.Context, pid int, o Options) (*Process, error) {
 		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil
+}
+
+// serves notes where others can join a session.
+func (p *Process) serves(s *delve.Session) {
+	p.interrupt = s.Interrupt
+	p.info.Listen = s.Listening()
+	if s.Exposed() {
+		p.opts.warnf("whoever can reach %s controls the target: Delve asks for no password", p.info.Listen)
+	}
 }
 
 // Connect opens the target of a headless Delve server, beside any other

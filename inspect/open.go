@@ -43,7 +43,7 @@ func OpenCore(ctx context.Context, exePath, corePath string, o Options) (*Proces
 		if exePath == "" {
 			return nil, errors.New("expressions need the executable, and there is none")
 		}
-		return delve.OpenCore(ctx, exePath, corePath)
+		return delve.OpenCore(ctx, exePath, corePath, delve.Listen(o.Listen))
 	}
 	if err := p.checkCore(c); err != nil {
 		return nil, errors.Join(err, p.Close())
@@ -58,6 +58,14 @@ func OpenCore(ctx context.Context, exePath, corePath string, o Options) (*Proces
 		return nil, errors.Join(p.explain(err, c), p.Close())
 	}
 	p.now = sync.OnceValue(func() Now { return p.coreNow(c) })
+	if o.Listen == "" {
+		return p, nil
+	}
+	s, err := p.delve(ctx)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("listen %s: %w", o.Listen, err), p.Close())
+	}
+	p.serves(s)
 	return p, nil
 }
 

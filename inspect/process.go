@@ -33,6 +33,10 @@ type Options struct {
 	Warn, Verbose func(string)
 	// Stop allows Connect to halt a target that runs; Close resumes it.
 	Stop bool
+	// Listen is where Attach and OpenCore serve the target to others, as
+	// delve.Listen has it; "" nowhere. A process that is served stays stopped
+	// until Close, unless one of those others resumes it.
+	Listen string
 	// counted, if not nil, stands between the analysis and a core's bytes:
 	// tests count what is read.
 	counted func(mem.Memory) mem.Memory
@@ -56,8 +60,9 @@ type Info struct {
 	// it is on another host.
 	Exe, Core string
 	PID       int
-	// Server is the address of the Delve server, "" without one.
-	Server string
+	// Server is the address of the Delve server, "" without one; Listen that at
+	// which others can join.
+	Server, Listen string
 	// Go is the version that built the target, GOOS and GOARCH its platform.
 	Go, GOOS, GOARCH string
 	// Layouts says where the layouts come from, Memory where the bytes do.

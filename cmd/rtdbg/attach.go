@@ -10,7 +10,8 @@ import (
 )
 
 func (a *app) attachCommand() *cobra.Command {
-	return a.targetCommand(&cobra.Command{
+	var listen string
+	c := a.targetCommand(&cobra.Command{
 		Use:   "attach PID [COMMAND [ARG...]]",
 		Short: "a live process on this host, stopped meanwhile",
 	}, 1, func(args []string) (opening, error) {
@@ -20,9 +21,12 @@ func (a *app) attachCommand() *cobra.Command {
 		}
 		return opening{
 			open: func(ctx context.Context, o inspect.Options) (*inspect.Process, error) {
+				o.Listen = listen
 				return inspect.Attach(ctx, pid, o)
 			},
 			name: func(inspect.Info) string { return "process " + args[0] },
 		}, nil
 	})
+	listenFlag(c, &listen)
+	return c
 }

@@ -25,6 +25,7 @@ func (a *app) connectCommand() *cobra.Command {
 				return inspect.Connect(ctx, args[0], o)
 			},
 			name:  func(inspect.Info) string { return args[0] },
+			still: ", or allow rtdbg to stop it (--stop)",
 			again: stop,
 		}, nil
 	})

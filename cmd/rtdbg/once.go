@@ -41,7 +41,7 @@ func (a *app) withheld(t opening, err error) error {
 	if t.again {
 		return fmt.Errorf("%w: no answer after %d attempts: let nobody else resume it meanwhile", err, attempts)
 	}
-	return fmt.Errorf("%w: the answer is withheld: ask again while it is stopped, or allow rtdbg to stop it (--stop)", err)
+	return fmt.Errorf("%w: the answer is withheld: ask again while it stands still%s", err, t.still)
 }
 
 // attempt opens the target and answers. Of a target that others could resume

@@ -27,6 +27,8 @@ type opening struct {
 	done func() error
 	// file says that the target is a file, which need not be let go.
 	file bool
+	// still says how else than by waiting a target can be made to stand still.
+	still string
 	// again says that a target which moved on may be stopped and read again.
 	again bool
 }
@@ -132,10 +134,19 @@ func (a *app) answer(ctx context.Context, t opening, words []string) error {
 func (a *app) open(ctx context.Context, t opening) (*inspect.Process, error) {
 	begin := time.Now()
 	p, err := t.open(ctx, a.inspectOptions())
-	if err == nil {
-		a.timing("opened", begin)
+	if err != nil {
+		return nil, err
 	}
-	return p, err
+	a.timing("opened", begin)
+	if at := p.Info().Listen; at != "" {
+		a.say("others can join with: dlv connect " + at)
+	}
+	return p, nil
+}
+
+// listenFlag adds the flag with which others can join.
+func listenFlag(c *cobra.Command, addr *string) {
+	c.Flags().StringVar(addr, "listen", "", "let dlv join at `ADDR`, [HOST:]PORT or unix:PATH, while rtdbg has the target open")
 }
 
 // close lets a target go.

@@ -77,6 +77,9 @@ func (s *Session) shut(ctx context.Context, kill bool) error {
 		return nil
 	}
 	defer s.conn.Close()
+	if s.door != nil {
+		defer s.door.Close()
+	}
 	if s.control != nil {
 		defer s.control.close()
 	}
@@ -87,10 +90,19 @@ func (s *Session) shut(ctx context.Context, kill bool) error {
 		}
 		return err
 	case KindCore:
+		s.evict()
 		_, err := callAnyState[rpc2.DetachOut](ctx, s, "Detach", rpc2.DetachIn{})
 		return err
 	}
+	s.evict()
 	return s.detachProcess(ctx, kill)
+}
+
+// evict sends away those who joined the session's own server.
+func (s *Session) evict() {
+	if s.door != nil {
+		s.door.evict()
+	}
 }
 
 // mustResume reports whether Halt has stopped the target and no other client
@@ -146,7 +158,7 @@ func (s *Session) detachProcess(ctx context.Context, kill bool) error {
 			return err
 		}
 	}
-	_, err := callAnyState[rpc2.DetachOut](ctx, s, "Detach", rpc2.DetachIn{Kill: kill})
+	err := s.detach(ctx, kill)
 	if err != nil && !kill && gone(s.pid) {
 		// Delve could not take its breakpoints out of a dead process, and
 		// gave up. It does not try when it is to kill.
@@ -162,6 +174,76 @@ func (s *Session) detachProcess(ctx context.Context, kill bool) error {
 		return lerr
 	}
 	return nil
+}
+
+// detach has Delve let go of the process, which it can of a stopped one. One
+// that others resumed is halted, again if they had asked for more before they
+// were sent away.
+func (s *Session) detach(ctx context.Context, kill bool) error {
+	if s.door == nil {
+		_, err := callAnyState[rpc2.DetachOut](ctx, s, "Detach", rpc2.DetachIn{Kill: kill})
+		return err
+	}
+	restless := s.rest(ctx)
+	done := make(chan error, 1)
+	go func() {
+		_, err := callAnyState[rpc2.DetachOut](ctx, s, "Detach", rpc2.DetachIn{Kill: kill})
+		done <- errors.Join(restless, err)
+	}()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-time.After(watchStep):
+			if err := s.haltRunning(ctx); err != nil && ctx.Err() != nil {
+				return err
+			}
+		}
+	}
+}
+
+// rest halts the process and takes from it the SIGTRAP that halting sends, if
+// it had stopped by itself meanwhile: once released it would die of that. Delve
+// takes it when it resumes the process.
+func (s *Session) rest(ctx context.Context) error {
+	if err := s.haltRunning(ctx); err != nil {
+		return err
+	}
+	for range releaseChecks {
+		st, err := readStatus(s.pid)
+		if err != nil || !st.trapPending() {
+			return err
+		}
+		go func() {
+			_, _ = callControl[rpc2.CommandOut](ctx, s, "Command", api.DebuggerCommand{Name: api.Continue})
+		}()
+		if err := sleep(ctx, settleStep); err != nil {
+			return err
+		}
+		if err := s.haltRunning(ctx); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("process %d: a SIGTRAP stays pending", s.pid)
+}
+
+// haltRunning halts the process if it runs.
+func (s *Session) haltRunning(ctx context.Context) error {
+	state, err := s.serverState(ctx)
+	if err == nil && state == StateRunning {
+		_, err = callControl[rpc2.CommandOut](ctx, s, "Command", api.DebuggerCommand{Name: api.Halt})
+	}
+	return err
+}
+
+// sleep waits for d, or until ctx ends.
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // letGo sees to it that the released process is as it was before: running, or

@@ -22,6 +22,11 @@
 //
 // # Other clients
 //
+// With [Listen] the server of a session lets others join. They come through a
+// door of this package, which keeps the session's target from them in one thing:
+// they cannot detach from it, nor kill it. Close sends them away first, and
+// halts what they let run, so that Delve can take their breakpoints out.
+//
 // A server may have other clients, which resume and halt the target when they
 // like, and it tells nobody. A read that does not end because the target runs
 // is given up with ErrRunning: whether it runs is asked on a second connection,

@@ -24,6 +24,9 @@ type procStatus struct {
 	// TracerPid, but ptrace(2) ties tracees to threads.
 	tracer int
 	uid    int
+	// pending are the signals that wait to be delivered to the process or to
+	// its first thread: bit n-1 stands for signal n.
+	pending uint64
 }
 
 // readStatus reads /proc/PID/status. The error wraps fs.ErrNotExist or
@@ -52,6 +55,9 @@ func readStatus(pid int) (procStatus, error) {
 			st.tracer, _ = strconv.Atoi(value)
 		case "Uid":
 			st.uid, _ = strconv.Atoi(first)
+		case "SigPnd", "ShdPnd":
+			n, _ := strconv.ParseUint(value, 16, 64)
+			st.pending |= n
 		}
 	}
 	return st, nil
@@ -60,6 +66,9 @@ func readStatus(pid int) (procStatus, error) {
 // stopped reports whether a signal has stopped the process (job control), as
 // opposed to a tracer.
 func (st procStatus) stopped() bool { return st.state == 'T' }
+
+// trapPending reports whether the process is to get a SIGTRAP.
+func (st procStatus) trapPending() bool { return st.pending&(1<<(syscall.SIGTRAP-1)) != 0 }
 
 // dead reports whether the process has ended: only its exit status remains.
 func (st procStatus) dead() bool { return st.state == 'Z' || st.state == 'X' }

@@ -59,7 +59,9 @@ func (s *Session) State(ctx context.Context) (State, error) {
 		if gone(s.pid) {
 			return StateExited, nil
 		}
-		return StateStopped, nil
+		if s.door == nil {
+			return StateStopped, nil
+		}
 	}
 	return s.serverState(ctx)
 }

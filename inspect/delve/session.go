@@ -74,6 +74,10 @@ type Session struct {
 	client    *rpc2.RPCClient
 	conn      net.Conn
 	version   serverVersion
+	// listenAt is where others are to join, door where they do; nil for a
+	// server that this session has for itself, or somebody else's.
+	listenAt string
+	door     *door
 	// control is nil where the server has no other clients.
 	control *control
 	// interrupted is closed when reads are no longer wanted.

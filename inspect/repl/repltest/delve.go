@@ -1,6 +1,7 @@
 package repltest
 
 import (
+	"os/exec"
 	"strconv"
 	"testing"
 
@@ -34,4 +35,10 @@ func ServeDelve(tb testing.TB, args ...string) string {
 func DelveTerminal(tb testing.TB, args ...string) *target.Terminal {
 	tb.Helper()
 	return target.DelveTerminal(tb, args...)
+}
+
+// OnTerminal is target.OnTerminal.
+func OnTerminal(tb testing.TB, cmd *exec.Cmd, env []string) *target.Terminal {
+	tb.Helper()
+	return target.OnTerminal(tb, cmd, env)
 }
