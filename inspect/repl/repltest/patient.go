@@ -1,6 +1,7 @@
 package repltest
 
 import (
+	"cmp"
 	"testing"
 
 	"rtdbg/inspect/internal/target"
@@ -9,12 +10,15 @@ import (
 // Patient is a target as it is built and started.
 type Patient struct {
 	Program, Ldflags string
-	Args, Env        []string
-	Cgo              bool
+	// Version is the Go version that it is built with, "" for Go.
+	Version   string
+	Args, Env []string
+	Cgo       bool
 }
 
 func (p Patient) spec() (target.Spec, target.Options) {
-	return target.Spec{Program: p.Program, Go: Go, Cgo: p.Cgo, Ldflags: p.Ldflags}, target.Options{Args: p.Args, Env: p.Env}
+	version := cmp.Or(p.Version, Go)
+	return target.Spec{Program: p.Program, Go: version, Cgo: p.Cgo, Ldflags: p.Ldflags}, target.Options{Args: p.Args, Env: p.Env}
 }
 
 // Take returns the core file of p.
