@@ -79,7 +79,7 @@ func Connect(ctx context.Context, addr string, o Options) (*Process, error) {
 	p := &Process{opts: o, session: s, interrupt: s.Interrupt, dwarf: noExecutable}
 	p.info = Info{Server: addr}
 	if s.Halted() {
-		o.warnf("%s ran: it is halted, which a dlv that waits for it is told, and runs on afterwards, which no dlv is told", p.name())
+		o.warnf("%s ran: it is halted, which a dlv that waits for it is told, and runs on afterwards, which no dlv is told: what that then asks waits for a stop (rtdbg.star has halt)", p.name())
 	}
 	release := context.AfterFunc(ctx, p.Interrupt)
 	err = p.connect(ctx, addr)

@@ -168,6 +168,7 @@ func TestTheScriptForDlvSaysWhatItCannotAnswer(t *testing.T) {
 		"runq x":                       "there is no P x: there are ",
 		"help waiters":                 "Who waits on a channel",
 		"help runq":                    "The run queues",
+		"halt":                         "the target does not run",
 	} {
 		if out := dlv.Command(line); !strings.Contains(out, want) {
 			t.Errorf("%s prints %q, want %q", line, out, want)
@@ -176,7 +177,7 @@ func TestTheScriptForDlvSaysWhatItCannotAnswer(t *testing.T) {
 	s.Dlv.Resume()
 	s.AwaitBeats()
 	for _, line := range []string{"waiters main.jobs", "runq"} {
-		if out := dlv.Command(line); !strings.Contains(out, "the target is running: another client has resumed it; halt it first") {
+		if out := dlv.Command(line); !strings.Contains(out, "the target is running: another client has resumed it; first type: halt") {
 			t.Errorf("while the target runs %s prints %q", line, out)
 		}
 	}
