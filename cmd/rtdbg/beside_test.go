@@ -8,7 +8,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/go-delve/delve/service/rpc2"
@@ -213,4 +215,41 @@ func TestPromptBesideDlv(t *testing.T) {
 	}
 	s.Dlv.Command("goroutines")
 	leave(t, s)
+}
+
+// A server that answers nothing any more is left by Ctrl-C.
+func TestInterruptLeavesAServerThatHangs(t *testing.T) {
+	s := repltest.Serve(t)
+	k := repltest.OnTerminal(t, exec.Command(build(t), "connect", "-v", s.Addr, "-e", "[eval('main.turns') for i in range(1 << 30)]"), env(t))
+	k.Expect("opened")
+	server := tracer(t, s.PID)
+	if err := syscall.Kill(server, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	k.Send("\x03")
+	k.Expect("rtdbg: interrupted")
+	if err := k.Wait(); err == nil || !strings.Contains(err.Error(), "exit status 130") {
+		t.Errorf("it ended with %v", err)
+	}
+	if err := syscall.Kill(server, syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	s.Dlv.Command("goroutines")
+	leave(t, s)
+}
+
+// tracer is the thread that traces a process.
+func tracer(t *testing.T, pid int) int {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(status), "TracerPid:\t")
+	text, _, _ := strings.Cut(after, "\n")
+	tid, err := strconv.Atoi(text)
+	if err != nil || tid == 0 {
+		t.Fatalf("process %d is not traced", pid)
+	}
+	return tid
 }
