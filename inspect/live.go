@@ -98,7 +98,7 @@ func (p *Process) connect(ctx context.Context, addr string) error {
 		return err
 	}
 	if t.State != delve.StateStopped {
-		return fmt.Errorf("connect %s: the target is %s: stop it in dlv first (halt), or allow rtdbg to (--stop)", addr, t.State)
+		return fmt.Errorf("connect %s: the target is %s: halt it in dlv first (Ctrl-C, then p), or allow rtdbg to (--stop)", addr, t.State)
 	}
 	p.info.PID = t.PID
 	if t.Backend == "core" {

@@ -86,7 +86,7 @@ func TestConnectAnswersBesideDelve(t *testing.T) {
 	}
 	s.Dlv.Resume()
 	s.AwaitBeats()
-	wrong{[]string{"connect", addr, "waiters", jobs}, 1, "the target is running: stop it in dlv first (halt), or allow rtdbg to (--stop)"}.check(t)
+	wrong{[]string{"connect", addr, "waiters", jobs}, 1, "the target is running: halt it in dlv first (Ctrl-C, then p), or allow rtdbg to (--stop)"}.check(t)
 	if got := rtdbg(t, "connect", addr, "waiters", jobs, "--stop"); got.status != 0 || !strings.Contains(got.out, "3") || !strings.Contains(got.errors, "it is halted") {
 		t.Errorf("stopped by rtdbg: %+v", got)
 	}
