@@ -3,6 +3,7 @@ package inspect_test
 import (
 	"context"
 	"errors"
+	"net"
 	"strconv"
 	"syscall"
 	"testing"
@@ -22,8 +23,13 @@ type served struct {
 
 func serveBeside(t *testing.T) served {
 	t.Helper()
+	return serveBesideAt(t, "127.0.0.1")
+}
+
+func serveBesideAt(t *testing.T, host string) served {
+	t.Helper()
 	r := target.Start(t, target.Build(t, target.Spec{Program: "beside"}), target.Options{})
-	s := served{Running: r, addr: target.ServeDelve(t, "attach", strconv.Itoa(r.PID))}
+	s := served{Running: r, addr: target.ServeDelveAt(t, host, "attach", strconv.Itoa(r.PID))}
 	s.dlv = target.DelveTerminal(t, "connect", s.addr)
 	return s
 }
@@ -39,30 +45,56 @@ func connectTo(t *testing.T, addr string, o inspect.Options) *inspect.Process {
 	return p
 }
 
+// outward is an address of this host at which a server counts as one elsewhere.
+func outward(t *testing.T) string {
+	t.Helper()
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range addrs {
+		if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && !n.IP.IsLoopback() {
+			return n.IP.String()
+		}
+	}
+	target.Missing(t, "this host has no address but that of itself")
+	return ""
+}
+
+// deeds are what another client does meanwhile, and whether that moves the
+// target on.
+var deeds = []struct {
+	name  string
+	other func(s served)
+	moved bool
+}{
+	{"looked at", func(s served) { s.dlv.Command("goroutines") }, false},
+	{"another goroutine selected", func(s served) { s.dlv.Command("goroutine 1") }, false},
+	{"resumed", func(s served) { s.dlv.Resume(); s.AwaitBeats() }, true},
+	{"resumed and halted", func(s served) { s.dlv.Resume(); s.AwaitBeats(); s.dlv.Halt() }, true},
+	{"ended", func(s served) { _ = syscall.Kill(s.PID, syscall.SIGKILL); s.dlv.Command("continue") }, true},
+}
+
 func TestAtInstantNoticesThatAnotherClientRanTheTarget(t *testing.T) {
-	for _, tt := range []struct {
-		name  string
-		other func(s served)
-		moved bool
-	}{
-		{"looked at", func(s served) { s.dlv.Command("goroutines") }, false},
-		{"another goroutine selected", func(s served) { s.dlv.Command("goroutine 1") }, false},
-		{"resumed", func(s served) { s.dlv.Resume(); s.AwaitBeats() }, true},
-		{"resumed and halted", func(s served) { s.dlv.Resume(); s.AwaitBeats(); s.dlv.Halt() }, true},
-		{"ended", func(s served) { _ = syscall.Kill(s.PID, syscall.SIGKILL); s.dlv.Command("continue") }, true},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			s := serveBeside(t)
-			p := connectTo(t, s.addr, inspect.Options{})
-			if err := p.AtInstant(t.Context()); err != nil || !p.Moves() {
-				t.Fatalf("before: %v", err)
-			}
-			tt.other(s)
-			err := p.AtInstant(t.Context())
-			if tt.moved && !errors.Is(err, inspect.ErrMovedOn) || !tt.moved && err != nil {
-				t.Errorf("AtInstant = %v", err)
-			}
-		})
+	for _, where := range []string{"here", "elsewhere"} {
+		for _, d := range deeds {
+			t.Run(where+"/"+d.name, func(t *testing.T) {
+				host := "127.0.0.1"
+				if where == "elsewhere" {
+					host = outward(t)
+				}
+				s := serveBesideAt(t, host)
+				p := connectTo(t, s.addr, inspect.Options{})
+				if err := p.AtInstant(t.Context()); err != nil || !p.Moves() {
+					t.Fatalf("before: %v", err)
+				}
+				d.other(s)
+				err := p.AtInstant(t.Context())
+				if d.moved && !errors.Is(err, inspect.ErrMovedOn) || !d.moved && err != nil {
+					t.Errorf("AtInstant = %v", err)
+				}
+			})
+		}
 	}
 }
 

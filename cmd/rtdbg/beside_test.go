@@ -23,9 +23,18 @@ import (
 func turns(t *testing.T, addr string, flags ...string) []string {
 	t.Helper()
 	r := rtdbg(t, append([]string{"connect", addr, "waiters", "main.turns", "-o", "json"}, flags...)...)
+	if r.status != 0 {
+		t.Fatalf("%+v", r)
+	}
+	return waiting(t, r.out)
+}
+
+// waiting are the goroutines of an answer of waiters.
+func waiting(t *testing.T, text string) []string {
+	t.Helper()
 	var answer struct{ Waiters []struct{ Goid int64 } }
-	if err := json.Unmarshal([]byte(r.out), &answer); err != nil || r.status != 0 {
-		t.Fatalf("%+v: %v", r, err)
+	if err := json.Unmarshal([]byte(text), &answer); err != nil {
+		t.Fatalf("%q: %v", text, err)
 	}
 	var ids []string
 	for _, w := range answer.Waiters {
@@ -124,12 +133,41 @@ func leave(t *testing.T, s repltest.Served) {
 func TestAnswersWhileAnotherClientResumesAndHalts(t *testing.T) {
 	s := repltest.Serve(t)
 	want := turns(t, s.Addr)
-	slices.Sort(want)
+	calm := restless(t, s)
+	answers, refused := 0, 0
+	for n := 0; n < 30 || answers == 0 || refused == 0; n++ {
+		args := []string{"connect", s.Addr, "waiters", "main.turns", "-o", "json"}
+		if n%2 == 0 {
+			args = append(args, "--stop")
+		}
+		r := rtdbg(t, args...)
+		if r.status == 0 {
+			answers++
+			atOneInstant(t, r.out, want)
+			continue
+		}
+		refused++
+		if last := lastLine(r.errors); r.status != 1 || r.out != "" || !strings.Contains(last, "has run since") && !strings.Contains(last, "is running") {
+			t.Errorf("%v: %+v", args, r)
+		}
+	}
+	calm()
+	t.Logf("%d answers, %d refused", answers, refused)
+	if got := turns(t, s.Addr, "--stop"); len(got) < len(want)-1 {
+		t.Errorf("at last %v wait", got)
+	}
+	leave(t, s)
+}
+
+// restless has another client resume and halt the target until the function that
+// it returns is called.
+func restless(t *testing.T, s repltest.Served) func() {
+	t.Helper()
 	conn, err := net.Dial("tcp", s.Addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	t.Cleanup(func() { conn.Close() })
 	other := rpc2.NewClientFromConn(conn)
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -148,46 +186,25 @@ func TestAnswersWhileAnotherClientResumesAndHalts(t *testing.T) {
 			<-states
 		}
 	}()
-	answers, refused := 0, 0
-	for n := 0; n < 30 || answers == 0 || refused == 0; n++ {
-		args := []string{"connect", s.Addr, "waiters", "main.turns", "-o", "json"}
-		if n%2 == 0 {
-			args = append(args, "--stop")
-		}
-		r := rtdbg(t, args...)
-		if r.status != 0 {
-			refused++
-			if last := lastLine(r.errors); r.status != 1 || r.out != "" || !strings.Contains(last, "has run since") && !strings.Contains(last, "is running") {
-				t.Errorf("%v: %+v", args, r)
-			}
-			continue
-		}
-		answers++
-		var answer struct{ Waiters []struct{ Goid int64 } }
-		var got []string
-		if err := json.Unmarshal([]byte(r.out), &answer); err != nil {
-			t.Fatal(err)
-		}
-		for _, w := range answer.Waiters {
-			got = append(got, fmt.Sprint(w.Goid))
-		}
-		// One of them may be on its way through the queue.
-		for _, id := range got {
-			if !slices.Contains(want, id) {
-				t.Errorf("%s waits, of %v", id, want)
-			}
-		}
-		if len(got) < len(want)-1 || len(slices.Compact(slices.Sorted(slices.Values(got)))) != len(got) {
-			t.Errorf("%v wait, of %v", got, want)
+	return func() {
+		close(stop)
+		<-stopped
+	}
+}
+
+// atOneInstant checks who waits on main.turns: all of want, of whom one may be on
+// its way through the queue, and nobody twice.
+func atOneInstant(t *testing.T, text string, want []string) {
+	t.Helper()
+	got := waiting(t, text)
+	for _, id := range got {
+		if !slices.Contains(want, id) {
+			t.Errorf("%s waits, of %v", id, want)
 		}
 	}
-	close(stop)
-	<-stopped
-	t.Logf("%d answers, %d refused", answers, refused)
-	if got := turns(t, s.Addr, "--stop"); len(got) < len(want)-1 {
-		t.Errorf("at last %v wait", got)
+	if len(got) < len(want)-1 || len(slices.Compact(slices.Sorted(slices.Values(got)))) != len(got) {
+		t.Errorf("%v wait, of %v", got, want)
 	}
-	leave(t, s)
 }
 
 func lastLine(text string) string {

@@ -87,8 +87,8 @@ func controlOnce[T any](ctx context.Context, s *Session, method string, args any
 		return nil, fmt.Errorf("%s: second connection: %w", s.where, err)
 	}
 	reply, err := exchange[T](ctx, s, sender(client), method, args, false)
-	if err != nil && ctx.Err() != nil || errors.Is(err, ErrLost) {
-		// Unanswered, it may be blocked.
+	if errors.Is(err, ErrLost) || err != nil && ctx.Err() != nil && method != "State" {
+		// Unanswered, it may be blocked; State is answered beside other calls.
 		s.control.drop(client)
 	}
 	return reply, err

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -50,7 +51,13 @@ func Delve(tb testing.TB) string {
 // address on which it listens. The server is killed when the test ends.
 func ServeDelve(tb testing.TB, args ...string) string {
 	tb.Helper()
-	cmd := exec.Command(Delve(tb), append(args, "--headless", "--accept-multiclient", "--listen=127.0.0.1:0", "--check-go-version=false")...)
+	return ServeDelveAt(tb, "127.0.0.1", args...)
+}
+
+// ServeDelveAt is ServeDelve on another address of this host.
+func ServeDelveAt(tb testing.TB, host string, args ...string) string {
+	tb.Helper()
+	cmd := exec.Command(Delve(tb), append(args, "--headless", "--accept-multiclient", "--listen="+net.JoinHostPort(host, "0"), "--check-go-version=false")...)
 	cmd.Env = delveEnv(tb)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var stderr bytes.Buffer
