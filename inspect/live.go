@@ -72,7 +72,7 @@ func (p *Process) serves(s *delve.Session) {
 // Connect opens the target of a headless Delve server, beside any other
 // client of it. Close leaves the server and its target as they were.
 func Connect(ctx context.Context, addr string, o Options) (*Process, error) {
-	s, err := delve.Connect(ctx, addr, delve.ConnectOptions{Stop: o.Stop})
+	s, err := delve.Connect(ctx, addr, delve.ConnectOptions{Stop: o.Stop, Guard: o.Guard})
 	if err != nil {
 		return nil, err
 	}

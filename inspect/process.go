@@ -33,6 +33,9 @@ type Options struct {
 	Warn, Verbose func(string)
 	// Stop allows Connect to halt a target that runs; Close resumes it.
 	Stop bool
+	// Guard is the command that resumes what Connect has halted if this process
+	// is killed, as delve.ConnectOptions has it.
+	Guard []string
 	// Listen is where Attach and OpenCore serve the target to others, as
 	// delve.Listen has it; "" nowhere. A process that is served stays stopped
 	// until Close, unless one of those others resumes it.

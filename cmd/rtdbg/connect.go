@@ -2,13 +2,19 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"rtdbg/inspect"
 )
+
+// guardService is the argument that makes rtdbg the process that resumes what
+// another rtdbg has halted, and could not resume because it was killed.
+const guardService = "guard-service"
 
 func (a *app) connectCommand() *cobra.Command {
 	var stop bool
@@ -21,7 +27,13 @@ func (a *app) connectCommand() *cobra.Command {
 		}
 		return opening{
 			open: func(ctx context.Context, o inspect.Options) (*inspect.Process, error) {
-				o.Stop = stop
+				if o.Stop = stop; stop {
+					exe, err := os.Executable()
+					if err != nil {
+						return nil, fmt.Errorf("--stop: find rtdbg's own executable: %w", err)
+					}
+					o.Guard = []string{exe, guardService}
+				}
 				return inspect.Connect(ctx, args[0], o)
 			},
 			name:  func(inspect.Info) string { return args[0] },

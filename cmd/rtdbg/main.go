@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"rtdbg/inspect/delve"
 	"rtdbg/inspect/demo"
 	"rtdbg/inspect/render"
 	"rtdbg/inspect/repl"
@@ -37,6 +38,12 @@ func main() {
 			fmt.Fprintf(os.Stderr, "rtdbg: %v\n", err)
 		}
 		os.Exit(exitFailed)
+	}
+	if len(os.Args) == 3 && os.Args[1] == guardService {
+		if err := delve.Guard(context.Background(), os.Stdin, os.Args[2]); err != nil {
+			os.Exit(exitFailed)
+		}
+		return
 	}
 	tuneGC()
 	sigs := catchSignals()

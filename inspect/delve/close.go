@@ -47,7 +47,9 @@ func (s *Session) Detach(ctx context.Context, kill bool) error {
 
 // closeAfter closes a session that cannot be used because of err.
 func (s *Session) closeAfter(err error) error {
-	if cerr := s.Close(); cerr != nil {
+	if cerr := s.Close(); cerr != nil && err == nil {
+		return cerr
+	} else if cerr != nil {
 		return fmt.Errorf("%w; then %v", err, cerr)
 	}
 	return err
@@ -88,6 +90,7 @@ func (s *Session) shut(ctx context.Context, kill bool) error {
 		if resume {
 			err = s.resumeServer(ctx)
 		}
+		s.endGuard(err)
 		return err
 	case KindCore:
 		s.evict()
@@ -102,6 +105,19 @@ func (s *Session) shut(ctx context.Context, kill bool) error {
 func (s *Session) evict() {
 	if s.door != nil {
 		s.door.evict()
+	}
+}
+
+// endGuard dismisses the guard, or leaves the target to it if that could not be
+// resumed.
+func (s *Session) endGuard(err error) {
+	switch {
+	case s.guard == nil:
+	case err != nil:
+		s.guard.in.Close()
+		go s.guard.cmd.Wait()
+	default:
+		s.guard.dismiss()
 	}
 }
 

@@ -3,6 +3,7 @@ package delve
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -28,6 +29,9 @@ import (
 type Instant struct {
 	threads, words [sha256.Size]byte
 }
+
+// String is the same for two Instants of the same threads, and for no others.
+func (i Instant) String() string { return hex.EncodeToString(i.threads[:]) }
 
 // SameThreads reports whether i and j are equal but for the words.
 func (i Instant) SameThreads(j Instant) bool { return i.threads == j.threads }

@@ -143,6 +143,11 @@ func (s *Session) Halt(ctx context.Context) error {
 		// A Halt now would leave a SIGTRAP pending, for the next resume.
 		return s.learnTarget(ctx)
 	}
+	if s.guard == nil && s.guardWith != nil {
+		if s.guard, err = startGuard(s.guardWith, s.addr); err != nil {
+			return fmt.Errorf("halt %s: start the process that resumes it should this one be killed: %w", s.where, err)
+		}
+	}
 	out, err := callControl[rpc2.CommandOut](ctx, s, "Command", api.DebuggerCommand{Name: api.Halt})
 	switch {
 	case err != nil:
@@ -160,6 +165,9 @@ func (s *Session) Halt(ctx context.Context) error {
 	s.mu.Lock()
 	s.halted = halted
 	s.mu.Unlock()
+	if err == nil && s.guard != nil {
+		s.guard.note(halted)
+	}
 	return err
 }
 

@@ -254,3 +254,15 @@ func (t *Terminal) Halt() {
 	t.Send("p\n")
 	t.Expect(prompt)
 }
+
+// PID is the program's process id.
+func (t *Terminal) PID() int { return t.cmd.Process.Pid }
+
+// Kill kills the program and waits for its end.
+func (t *Terminal) Kill() {
+	t.tb.Helper()
+	if err := t.cmd.Process.Kill(); err != nil {
+		t.tb.Fatal(err)
+	}
+	_ = t.Wait()
+}
