@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"strconv"
 
 	"rtdbg/inspect/arch"
@@ -13,52 +12,6 @@ import (
 	"rtdbg/inspect/exe"
 	"rtdbg/inspect/mem"
 )
-
-// Attach stops the process pid of this host and opens it. Close lets it run
-// on.
-func Attach(ctx context.Context, pid int, o Options) (*Process, error) {
-	m, err := mem.OpenProcess(pid)
-	if err != nil {
-		return nil, err
-	}
-	f, err := exe.Open(m.ExePath())
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("process %d: %w", pid, err), m.Close())
-	}
-	p := &Process{Mem: m, opts: o, closers: []func() error{m.Close}}
-	p.adopt(f)
-	p.info = Info{PID: pid, Memory: m.Describe() + " (/proc/PID/mem)"}
-	if p.info.Exe, err = os.Readlink(m.ExePath()); err != nil {
-		p.info.Exe = m.ExePath()
-	}
-	p.kernel = m.KernelWaits() // a stopped thread waits for who stopped it
-	// Delve stops the process first and then loads its symbols.
-	now := liveNow()
-	p.now = func() Now { return now }
-	if p.session, err = delve.Attach(ctx, pid, delve.Listen(o.Listen)); err != nil {
-		return nil, errors.Join(err, p.Close())
-	}
-	p.serves(p.session)
-	if err := p.stand(ctx); err != nil {
-		return nil, errors.Join(err, p.Close())
-	}
-	threads, err := p.session.Threads(ctx)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("process %d: %w", pid, err), p.Close())
-	}
-	// Threads and mappings may have come and gone until it stopped.
-	if err := m.Refresh(); err != nil {
-		return nil, errors.Join(err, p.Close())
-	}
-	bias, err := m.LoadBias(f)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("process %d: %w", pid, err), p.Close())
-	}
-	if err := p.open(ctx, target{arch: f.Arch, bias: bias, threads: threads}); err != nil {
-		return nil, errors.Join(err, p.Close())
-	}
-	return p, nil
-}
 
 // serves notes where others can join a session.
 func (p *Process) serves(s *delve.Session) {
@@ -171,7 +124,7 @@ func (p *Process) adoptExecutable(t *delve.Target, addr string, tg *target) erro
 	}
 	p.adopt(f)
 	p.info.Exe = path
-	p.Mem = mem.NewOverlay(p.Mem, mem.NewImage(f, bias))
+	p.Mem = mem.NewOverlay(mem.WithRanges(p.Mem, m.Ranges()), mem.NewImage(f, bias))
 	tg.arch, tg.bias, tg.symbols = f.Arch, bias, nil
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"rtdbg/inspect/arch"
 	"rtdbg/inspect/delve"
@@ -29,35 +30,16 @@ func OpenCore(ctx context.Context, exePath, corePath string, o Options) (*Proces
 	if err := p.openExecutable(exePath); err != nil {
 		return nil, err
 	}
-	c, err := mem.OpenCore(corePath, p.exe)
-	if err != nil {
-		return nil, errors.Join(err, p.Close())
-	}
-	p.Mem = c
-	if o.counted != nil {
-		p.Mem = o.counted(c)
-	}
-	p.closers = append(p.closers, c.Close)
-	p.info = Info{Exe: exePath, Core: corePath, PID: c.PID(), Memory: c.Describe()}
+	p.info = Info{Exe: exePath, Core: corePath}
 	p.openDelve = func(ctx context.Context) (*delve.Session, error) {
 		if exePath == "" {
 			return nil, errors.New("expressions need the executable, and there is none")
 		}
 		return delve.OpenCore(ctx, exePath, corePath, delve.Listen(o.Listen))
 	}
-	if err := p.checkCore(c); err != nil {
+	if err := p.openCore(ctx, corePath); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
-	t := target{arch: c.Arch(), threads: c.Threads()}
-	if p.exe != nil {
-		if t.bias, err = c.LoadBias(); err != nil {
-			return nil, errors.Join(fmt.Errorf("core file %s: %w", corePath, err), p.Close())
-		}
-	}
-	if err := p.open(ctx, t); err != nil {
-		return nil, errors.Join(p.explain(err, c), p.Close())
-	}
-	p.now = sync.OnceValue(func() Now { return p.coreNow(c) })
 	if o.Listen == "" {
 		return p, nil
 	}
@@ -67,6 +49,52 @@ func OpenCore(ctx context.Context, exePath, corePath string, o Options) (*Proces
 	}
 	p.serves(s)
 	return p, nil
+}
+
+// openCore opens the core file at path with the executable that p has.
+func (p *Process) openCore(ctx context.Context, path string) error {
+	c, err := mem.OpenCore(path, p.exe)
+	if err != nil {
+		return err
+	}
+	p.Mem = c
+	if p.opts.counted != nil {
+		p.Mem = p.opts.counted(c)
+	}
+	p.closers = append(p.closers, c.Close)
+	p.info.PID, p.info.Memory = c.PID(), c.Describe()
+	if err := p.checkCore(c); err != nil {
+		return err
+	}
+	t := target{arch: c.Arch(), threads: c.Threads()}
+	if p.exe != nil {
+		if t.bias, err = c.LoadBias(); err != nil {
+			return fmt.Errorf("%s: %w", p.name(), err)
+		}
+	}
+	if err := p.open(ctx, t); err != nil {
+		return p.explain(err, c)
+	}
+	p.now = sync.OnceValue(func() Now { return p.coreNow(c) })
+	if i := c.Instant(); i != nil {
+		p.ofInstant(i)
+	}
+	return nil
+}
+
+// ofInstant takes over what a capture knows of itself.
+func (p *Process) ofInstant(i *mem.Instant) {
+	p.kernel = i.Kernel
+	now := exactNow(i.NanoTime, "the monotonic clock when it was captured")
+	if t, ok := p.RT.FakeTime(); ok {
+		now = exactNow(t, "runtime.faketime, the clock of a program built with the tag faketime")
+	}
+	p.now = func() Now { return now }
+	p.info.Pause = time.Duration(i.Pause)
+	p.info.LeftOut = i.LeftOut
+	if i.LeftOut > 0 {
+		p.opts.warnf("%s has no heap: %d MB were not copied, and who is reached only through them is not known", p.name(), i.LeftOut>>20)
+	}
 }
 
 // openExecutable opens the executable, unless there is none.
@@ -117,12 +145,12 @@ func (p *Process) checkCore(c *mem.Core) error {
 	case p.exe == nil:
 		p.opts.warnf("%s", withoutExecutable(c))
 	case check.Verdict == mem.Mismatch:
-		return fmt.Errorf("executable %s does not belong to core %s: %s", p.info.Exe, p.info.Core, check.Reason)
+		return fmt.Errorf("executable %s does not belong to %s: %s", p.info.Exe, p.name(), check.Reason)
 	case check.Verdict == mem.Undecided:
-		p.opts.warnf("could not verify that %s belongs to core %s: %s", p.info.Exe, p.info.Core, check.Reason)
+		p.opts.warnf("could not verify that %s belongs to %s: %s", p.info.Exe, p.name(), check.Reason)
 	}
 	if missing, ranges, ok := c.Truncated(); ok {
-		p.opts.warnf("core %s is truncated: %d bytes in %d ranges are missing; what needs them is shown as unreadable", p.info.Core, missing, len(ranges))
+		p.opts.warnf("%s is truncated: %d bytes in %d ranges are missing; what needs them is shown as unreadable", p.name(), missing, len(ranges))
 	}
 	return nil
 }
@@ -139,7 +167,7 @@ func withoutExecutable(c *mem.Core) string {
 // explain adds to an error of a truncated core that it is truncated.
 func (p *Process) explain(err error, c *mem.Core) error {
 	if missing, _, ok := c.Truncated(); ok {
-		return fmt.Errorf("core %s is truncated (%d bytes are missing) and cannot be analysed: %w", p.info.Core, missing, err)
+		return fmt.Errorf("%s is truncated (%d bytes are missing) and cannot be analysed: %w", p.name(), missing, err)
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"rtdbg/inspect/arch"
 	"rtdbg/inspect/code"
@@ -31,7 +32,8 @@ type Options struct {
 	// Warn receives one-line warnings, Verbose what -v shows; nil drops
 	// them.
 	Warn, Verbose func(string)
-	// Stop allows Connect to halt a target that runs; Close resumes it.
+	// Stop allows Connect to halt a target that runs, and has Attach keep the
+	// process stopped, under Delve, instead of capturing it; Close lets it run on.
 	Stop bool
 	// Guard is the command that resumes what Connect has halted if this process
 	// is killed, as delve.ConnectOptions has it.
@@ -40,6 +42,8 @@ type Options struct {
 	// delve.Listen has it; "" nowhere. A process that is served stays stopped
 	// until Close, unless one of those others resumes it.
 	Listen string
+	// Heap says what Attach copies of the heap.
+	Heap Heap
 	// counted, if not nil, stands between the analysis and a core's bytes:
 	// tests count what is read.
 	counted func(mem.Memory) mem.Memory
@@ -68,6 +72,11 @@ type Info struct {
 	Server, Listen string
 	// Go is the version that built the target, GOOS and GOARCH its platform.
 	Go, GOOS, GOARCH string
+	// Pause is how long the process stood still while it was captured, and
+	// LeftOut how many bytes of its heap were not copied; 0 for what is no
+	// capture.
+	Pause   time.Duration
+	LeftOut uint64
 	// Layouts says where the layouts come from, Memory where the bytes do.
 	Layouts, Memory string
 }

@@ -151,8 +151,17 @@ func listenFlag(c *cobra.Command, addr *string) {
 
 // close lets a target go.
 func (a *app) close(t opening, p *inspect.Process) {
+	pause := p.Info().Pause
 	if err := t.close(p); err != nil {
 		a.warn(err.Error())
+	}
+	a.tellPause(p.Info().PID, pause)
+}
+
+// tellPause says how long a process stood still for its capture.
+func (a *app) tellPause(pid int, pause time.Duration) {
+	if pause > 0 {
+		a.say(fmt.Sprintf("process %d stood still for %v", pid, pause.Round(10*time.Microsecond)))
 	}
 }
 

@@ -53,6 +53,25 @@ func (a *Arch) DecodeRegs(block []byte) (Regs, error) {
 	return r, nil
 }
 
+// EncodeRegs makes a general register block as NT_PRSTATUS has it, with PC, SP
+// and the system call of r; the other registers are 0.
+func (a *Arch) EncodeRegs(r Regs) []byte {
+	block := make([]byte, a.RegsSize())
+	put := func(i int, v uint64) {
+		if i != none {
+			a.Order.PutUint64(block[i*8:], v)
+		}
+	}
+	put(a.regs.pc, r.PC)
+	put(a.regs.sp, r.SP)
+	put(a.regs.call, ^uint64(0))
+	if r.InSyscall {
+		put(a.regs.call, r.Syscall)
+		put(a.regs.arg, r.Arg)
+	}
+	return block
+}
+
 // SetByName stores v in the register called name, in any case, and reports
 // whether that is one of the registers of Regs. Debuggers list registers by
 // such names: "Rip", "R14", "X28", "Fs_base".

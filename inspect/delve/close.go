@@ -10,6 +10,8 @@ import (
 
 	"github.com/go-delve/delve/service/api"
 	"github.com/go-delve/delve/service/rpc2"
+
+	"rtdbg/inspect/tracee"
 )
 
 // A released process is looked at settleChecks times, settleStep apart, for
@@ -175,12 +177,12 @@ func (s *Session) detachProcess(ctx context.Context, kill bool) error {
 		}
 	}
 	err := s.detach(ctx, kill)
-	if err != nil && !kill && gone(s.pid) {
+	if err != nil && !kill && tracee.Gone(s.pid) {
 		// Delve could not take its breakpoints out of a dead process, and
 		// gave up. It does not try when it is to kill.
 		_, err = callAnyState[rpc2.DetachOut](ctx, s, "Detach", rpc2.DetachIn{Kill: true})
 	}
-	if kill || gone(s.pid) {
+	if kill || tracee.Gone(s.pid) {
 		return nil
 	}
 	if lerr := s.letGo(); lerr != nil {
@@ -226,8 +228,8 @@ func (s *Session) rest(ctx context.Context) error {
 		return err
 	}
 	for range releaseChecks {
-		st, err := readStatus(s.pid)
-		if err != nil || !st.trapPending() {
+		st, err := tracee.ReadStatus(s.pid)
+		if err != nil || !st.TrapPending() {
 			return err
 		}
 		go func() {
@@ -271,11 +273,11 @@ func (s *Session) letGo() error {
 		return fmt.Errorf("process %d stays stopped: Delve has not released it; once this process has ended, run: kill -CONT %d", s.pid, s.pid)
 	}
 	for range settleChecks {
-		st, err := readStatus(s.pid)
-		if err != nil || st.dead() || st.tracer != 0 {
+		st, err := tracee.ReadStatus(s.pid)
+		if err != nil || st.Dead() || st.Tracer != 0 {
 			return nil // it ended, or someone else has it now
 		}
-		if st.stopped() && !s.wasStopped {
+		if st.Stopped() && !s.wasStopped {
 			if err := s.signal(syscall.SIGCONT); err != nil {
 				return err
 			}
@@ -291,8 +293,8 @@ func (s *Session) letGo() error {
 // awaitRelease waits until this process no longer traces the target.
 func (s *Session) awaitRelease() bool {
 	for range releaseChecks {
-		st, err := readStatus(s.pid)
-		if err != nil || st.tracerProcess() != os.Getpid() {
+		st, err := tracee.ReadStatus(s.pid)
+		if err != nil || st.TracerProcess() != os.Getpid() {
 			return true
 		}
 		time.Sleep(settleStep)

@@ -11,6 +11,8 @@ import (
 
 	"github.com/go-delve/delve/service/api"
 	"github.com/go-delve/delve/service/rpc2"
+
+	"rtdbg/inspect/tracee"
 )
 
 // dumpPoll is how long one DumpWait waits, in milliseconds: the time between
@@ -169,7 +171,7 @@ func (s *Session) runDump(d *dump, temp string) error {
 
 // targetGone reports whether the process that this session stopped has ended.
 // Of the target of a server it cannot tell.
-func (s *Session) targetGone() bool { return s.kind == KindProcess && gone(s.pid) }
+func (s *Session) targetGone() bool { return s.kind == KindProcess && tracee.Gone(s.pid) }
 
 func (d *dump) isCancelled() bool {
 	select {

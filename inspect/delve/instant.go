@@ -17,6 +17,7 @@ import (
 
 	"rtdbg/inspect/arch"
 	"rtdbg/inspect/mem"
+	"rtdbg/inspect/tracee"
 )
 
 // Instant is where a stopped target stands. Of a process on this host two are
@@ -127,8 +128,8 @@ func (s *Session) findHere(ctx context.Context) (bool, error) {
 	if err != nil || len(tids) != len(threads) {
 		return false, nil
 	}
-	st, err := readStatus(s.pid)
-	if err != nil || st.tracer == 0 {
+	st, err := tracee.ReadStatus(s.pid)
+	if err != nil || st.Tracer == 0 {
 		return false, nil
 	}
 	return slices.EqualFunc(tids, threads, func(tid int, th arch.Thread) bool { return tid == th.TID }), nil

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"rtdbg/inspect/internal/target"
+	"rtdbg/inspect/tracee"
 )
 
 // attachListening attaches with a server that others can join.
@@ -91,8 +92,8 @@ func TestCloseOfASessionWhoseTargetAGuestLetsRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.mustRun()
-	st, err := readStatus(c.pid())
-	if err != nil || st.tracer != 0 || st.pending != 0 {
+	st, err := tracee.ReadStatus(c.pid())
+	if err != nil || st.Tracer != 0 || st.TrapPending() {
 		t.Errorf("after Close: %+v, %v", st, err)
 	}
 }
@@ -132,7 +133,7 @@ func TestAPendingTrapDoesNotKillTheTarget(t *testing.T) {
 	if err := syscall.Kill(c.pid(), syscall.SIGTRAP); err != nil {
 		t.Fatal(err)
 	}
-	if st, err := readStatus(c.pid()); err != nil || !st.trapPending() {
+	if st, err := tracee.ReadStatus(c.pid()); err != nil || !st.TrapPending() {
 		t.Fatalf("no SIGTRAP is pending: %+v, %v", st, err)
 	}
 	if err := s.Close(); err != nil {

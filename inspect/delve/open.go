@@ -17,6 +17,8 @@ import (
 	"github.com/go-delve/delve/service/debugger"
 	"github.com/go-delve/delve/service/rpc2"
 	"github.com/go-delve/delve/service/rpccommon"
+
+	"rtdbg/inspect/tracee"
 )
 
 // closeTimeout bounds how long Close, Detach and a cancelled Attach or Dump
@@ -56,7 +58,7 @@ func Attach(ctx context.Context, pid int, opts ...Option) (*Session, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	st, err := checkProcess(pid)
+	st, err := tracee.Check(pid)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +68,7 @@ func Attach(ctx context.Context, pid int, opts ...Option) (*Session, error) {
 	}
 	s := &Session{
 		kind: KindProcess, where: fmt.Sprintf("process %d", pid),
-		exe: exe, pid: pid, wasStopped: st.stopped(), interrupted: make(chan struct{}),
+		exe: exe, pid: pid, wasStopped: st.Stopped(), interrupted: make(chan struct{}),
 	}
 	s.apply(opts)
 	ctx, release := holdSignals(ctx)
@@ -90,20 +92,20 @@ func (s *Session) apply(opts []Option) {
 }
 
 // attachError explains a failed attach by the state that the process is in now.
-func (s *Session) attachError(before procStatus, err error) error {
+func (s *Session) attachError(before tracee.Status, err error) error {
 	if errors.Is(err, errAbandoned) {
 		return err
 	}
-	after, serr := checkProcess(s.pid)
+	after, serr := tracee.Check(s.pid)
 	switch {
-	case serr != nil && after.tracerProcess() == os.Getpid():
+	case serr != nil && after.TracerProcess() == os.Getpid():
 		// Delve lost the thread that traces the process, or never let it go.
 		return fmt.Errorf("attach to process %d: %s: the process stays stopped until this one ends; then run: kill -CONT %d", s.pid, oneLine(err.Error()), s.pid)
 	case serr != nil:
 		return serr
 	case strings.Contains(err.Error(), syscall.EPERM.Error()), strings.Contains(err.Error(), "ptrace_scope"),
 		strings.Contains(err.Error(), "does not own the process"):
-		return notPermitted(s.pid, before)
+		return tracee.NotPermitted(s.pid, before)
 	}
 	return fmt.Errorf("attach to process %d (%s): %s", s.pid, s.exe, oneLine(err.Error()))
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/go-delve/delve/service/api"
 	"github.com/go-delve/delve/service/rpc2"
+
+	"rtdbg/inspect/tracee"
 )
 
 // State is what the target does.
@@ -56,7 +58,7 @@ func (s *Session) State(ctx context.Context) (State, error) {
 	}
 	if s.kind == KindProcess {
 		// Delve notices the death of a stopped process only when it resumes it.
-		if gone(s.pid) {
+		if tracee.Gone(s.pid) {
 			return StateExited, nil
 		}
 		if s.door == nil {

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/go-delve/delve/service/rpc2"
+
+	"rtdbg/inspect/tracee"
 )
 
 // Kind says how a Session came to its target.
@@ -50,7 +52,7 @@ var (
 	// ErrRunning says that the target runs: nothing can be read before Halt.
 	ErrRunning = errors.New("the target is running")
 	// ErrExited says that the target process has ended.
-	ErrExited = errors.New("the target has exited")
+	ErrExited = tracee.ErrExited
 	// ErrDumping says that a core dump is being written meanwhile.
 	ErrDumping = errors.New("a core dump is being written")
 	// ErrNoDWARF says that the executable has no debug information, without

@@ -9,6 +9,7 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 
 	"rtdbg/inspect/arch"
@@ -155,6 +156,10 @@ func (f *File) GOOS() string {
 
 // BuildIDs are the file's build ids.
 func (f *File) BuildIDs() BuildIDs { return f.ids }
+
+// Reopen is a path by which this process opens the same file again, even if it
+// has been replaced or deleted, until Close.
+func (f *File) Reopen() string { return "/proc/self/fd/" + strconv.Itoa(int(f.mapped.file.Fd())) }
 
 // Segments are all program headers, in the file's order. The slice belongs
 // to the File.

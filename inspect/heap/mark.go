@@ -199,8 +199,9 @@ func (m *Mark) spread(ctx context.Context, q *markQueue) {
 				}
 			}
 			if len(own) >= 2*markBatch {
-				q.give(own[:markBatch])
-				own = append(own[:0], own[markBatch:]...)
+				rest := len(own) - markBatch
+				q.give(own[rest:])
+				own = own[:rest]
 			}
 		}
 	}

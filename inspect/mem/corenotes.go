@@ -56,6 +56,8 @@ type notes struct {
 	files   []mappedFile
 	// entry is the relocated entry point as Delve recorded it, 0 if not.
 	entry uint64
+	// instant is set in rtdbg's own captures.
+	instant *Instant
 }
 
 // mappedFile is an entry of NT_FILE.
@@ -83,9 +85,17 @@ func parseCoreNotes(list []exe.Note, a *arch.Arch) (*notes, error) {
 			if err := n.addDelveHeader(note.Desc); err != nil {
 				return nil, err
 			}
+		case CaptureNote:
+			if err := n.addCapture(note.Type, note.Desc); err != nil {
+				return nil, err
+			}
 		case "FreeBSD", "NetBSD-CORE", "OpenBSD":
 			return nil, fmt.Errorf("is a %s core: only Linux cores are supported", strings.TrimSuffix(note.Name, "-CORE"))
 		}
+	}
+	if n.instant != nil {
+		// In two lists, which the kernel would write as one.
+		sortByStart(n.files, func(f mappedFile) Addr { return f.start })
 	}
 	return n, nil
 }

@@ -61,6 +61,9 @@ type Range struct {
 	// memory; Off is the offset in that file of Start, in bytes.
 	File string
 	Off  uint64
+	// Shared says that what is written there is seen by other processes
+	// (MAP_SHARED); known of live processes only.
+	Shared bool
 }
 
 // Size returns the length of the range in bytes.

@@ -91,3 +91,15 @@ func (o *overlay) Close() error {
 	}
 	return errStatic
 }
+
+// ranged is a Memory whose ranges are known from elsewhere.
+type ranged struct {
+	Memory
+	ranges []Range
+}
+
+// WithRanges returns m with ranges that somebody else knows: a debugger's memory
+// of a process of this host, with those of /proc/PID/maps.
+func WithRanges(m Memory, ranges []Range) Memory { return &ranged{m, ranges} }
+
+func (r *ranged) Ranges() []Range { return r.ranges }

@@ -134,6 +134,7 @@ func parseMapsLine(line string) (Range, error) {
 			r.Perm |= p.perm
 		}
 	}
+	r.Shared = f[1][3] == 's'
 	if f[4] != "0" && len(f) == 6 { // inode 0: anonymous, [heap], [stack], [vdso]
 		r.File, r.Off = strings.TrimLeft(f[5], " "), off
 	}

@@ -119,15 +119,15 @@ func TestParseMaps(t *testing.T) {
 	got, err := parseMaps([]byte(`00400000-004a1000 r-xp 00000000 fe:00 9979216                            /tmp/a b (deleted)
 0057c000-00587000 rw-p 0017c000 fe:00 9979216                            /tmp/t
 00587000-005bd000 ---p 00000000 00:00 0 
-7ffdb809b000-7ffdb80bc000 rw-p 00000000 00:00 0                          [stack]
+7ffdb809b000-7ffdb80bc000 rw-s 00000000 00:00 0                          [stack]
 ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]
 `))
 	want := []Range{
-		{0x400000, 0x4a1000, PermRead | PermExec, "/tmp/a b (deleted)", 0},
-		{0x57c000, 0x587000, PermRead | PermWrite, "/tmp/t", 0x17c000},
-		{0x587000, 0x5bd000, 0, "", 0},
-		{0x7ffdb809b000, 0x7ffdb80bc000, PermRead | PermWrite, "", 0},
-		{0xffffffffff600000, 0xffffffffff601000, PermExec, "", 0},
+		{0x400000, 0x4a1000, PermRead | PermExec, "/tmp/a b (deleted)", 0, false},
+		{0x57c000, 0x587000, PermRead | PermWrite, "/tmp/t", 0x17c000, false},
+		{0x587000, 0x5bd000, 0, "", 0, false},
+		{0x7ffdb809b000, 0x7ffdb80bc000, PermRead | PermWrite, "", 0, true},
+		{0xffffffffff600000, 0xffffffffff601000, PermExec, "", 0, false},
 	}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("parseMaps = %v, %v", got, err)

@@ -43,6 +43,10 @@ func Create(path string) (*File, error) {
 	return &File{f, path}, nil
 }
 
+// Device reports whether it is a device or pipe, which keeps its permissions and
+// has everything at once.
+func (f *File) Device() bool { return f.path == "" }
+
 // Commit closes the file and gives it its name.
 func (f *File) Commit() error {
 	err := f.Close()

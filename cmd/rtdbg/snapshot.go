@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"rtdbg/inspect"
+	"rtdbg/inspect/render"
+)
+
+// onlyOwner are the permissions of a snapshot: it holds what the process knows.
+const onlyOwner = 0o600
+
+func (a *app) snapshotCommand() *cobra.Command {
+	var heap bool
+	c := &cobra.Command{
+		Use:   "snapshot PID -o FILE",
+		Short: "a capture of a live process as a small core file",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("usage: rtdbg snapshot PID -o FILE")
+			}
+			return nil
+		},
+	}
+	// Here -o is the file: there is but one format.
+	file := c.Flags().StringP("output", "o", "", "write the core file to `FILE`, which appears when it is complete")
+	c.Flags().BoolVar(&heap, "heap", false, "copy all of the heap, however long the process has to stand still for it")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		pid, err := strconv.Atoi(args[0])
+		switch path := firstOf(*file, a.out); {
+		case err != nil || pid <= 0:
+			return usagef("snapshot: %q is not a process id", args[0])
+		case path == "":
+			return usagef("snapshot: say where to: -o FILE")
+		default:
+			a.started = true
+			return a.snapshot(c.Context(), pid, path, heap)
+		}
+	}
+	return c
+}
+
+// firstOf returns the first string that is not empty.
+func firstOf(list ...string) string {
+	for _, s := range list {
+		if s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+// snapshot writes a capture to a file.
+func (a *app) snapshot(ctx context.Context, pid int, path string, heap bool) error {
+	o := a.inspectOptions()
+	o.Heap = inspect.HeapNone
+	if heap {
+		o.Heap = inspect.HeapAll
+	}
+	f, err := render.Create(path)
+	if err != nil {
+		return fmt.Errorf("snapshot: %w", err)
+	}
+	err = f.Chmod(onlyOwner)
+	if f.Device() {
+		err = nil
+	}
+	if err == nil {
+		err = a.takeSnapshot(ctx, pid, f, o)
+	}
+	if err != nil {
+		f.Discard()
+		return err
+	}
+	if err := f.Commit(); err != nil {
+		return fmt.Errorf("snapshot: %w", err)
+	}
+	return nil
+}
+
+func (a *app) takeSnapshot(ctx context.Context, pid int, f *render.File, o inspect.Options) error {
+	l, err := inspect.OpenLive(pid, o)
+	if err != nil {
+		return err
+	}
+	c, err := l.Snapshot(ctx)
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	a.tellPause(pid, time.Duration(c.Instant.Pause))
+	_, err = c.Save(f.File)
+	return errors.Join(err, c.Close(), l.Close())
+}

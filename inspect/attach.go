@@ -1,0 +1,89 @@
+package inspect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"rtdbg/inspect/delve"
+	"rtdbg/inspect/exe"
+	"rtdbg/inspect/mem"
+	"rtdbg/inspect/tracee"
+)
+
+// Attach opens the process pid of this host. It stops the process for as long as
+// it takes to copy what answers need, and thinks afterwards: see package capture.
+// With o.Stop or o.Listen the process stays stopped, under Delve, until Close.
+func Attach(ctx context.Context, pid int, o Options) (*Process, error) {
+	if o.Stop || o.Listen != "" {
+		return attachStopped(ctx, pid, o)
+	}
+	l, err := OpenLive(pid, o)
+	if err != nil {
+		return nil, err
+	}
+	p, err := l.Capture(ctx)
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	p.closers = append([]func() error{l.Close}, p.closers...)
+	return p, nil
+}
+
+// openLive opens the memory and the executable of a process that runs.
+func openLive(pid int, o Options) (*Process, *mem.Process, error) {
+	if _, err := tracee.Check(pid); err != nil {
+		return nil, nil, err
+	}
+	m, err := mem.OpenProcess(pid)
+	if err != nil {
+		return nil, nil, err
+	}
+	f, err := exe.Open(m.ExePath())
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("process %d: %w", pid, err), m.Close())
+	}
+	p := &Process{Mem: m, opts: o, closers: []func() error{m.Close}}
+	p.adopt(f)
+	p.info = Info{PID: pid, Memory: m.Describe() + " (/proc/PID/mem)"}
+	if p.info.Exe, err = os.Readlink(m.ExePath()); err != nil {
+		p.info.Exe = m.ExePath()
+	}
+	return p, m, nil
+}
+
+// attachStopped has Delve stop the process.
+func attachStopped(ctx context.Context, pid int, o Options) (*Process, error) {
+	p, m, err := openLive(pid, o)
+	if err != nil {
+		return nil, err
+	}
+	p.kernel = m.KernelWaits() // a stopped thread waits for who stopped it
+	// Delve stops the process first and then loads its symbols.
+	now := liveNow()
+	p.now = func() Now { return now }
+	if p.session, err = delve.Attach(ctx, pid, delve.Listen(o.Listen)); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	p.serves(p.session)
+	if err := p.stand(ctx); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	threads, err := p.session.Threads(ctx)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("process %d: %w", pid, err), p.Close())
+	}
+	// Threads and mappings may have come and gone until it stopped.
+	if err := m.Refresh(); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	bias, err := m.LoadBias(p.exe)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("process %d: %w", pid, err), p.Close())
+	}
+	if err := p.open(ctx, target{arch: p.exe.Arch, bias: bias, threads: threads}); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
+}

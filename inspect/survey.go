@@ -1,0 +1,127 @@
+package inspect
+
+import (
+	"context"
+	"errors"
+
+	"rtdbg/inspect/capture"
+	"rtdbg/inspect/mem"
+	"rtdbg/inspect/rt"
+)
+
+// surveyor finds out what of a running process's heap answers about its
+// goroutines need: it asks most questions while the process runs, and once more
+// about what has changed while it stands.
+type surveyor struct {
+	p      *Process
+	memory *capture.Survey
+	// before are the goroutines as they were when the process ran, by address.
+	before map[mem.Addr]rt.G
+}
+
+// newSurveyor opens a running process through a memory that notes what is read.
+// Its structures change meanwhile, so that all may fail.
+func newSurveyor(ctx context.Context, p *Process, m *mem.Process, memory *capture.Survey) (*surveyor, error) {
+	bias, err := m.LoadBias(p.exe)
+	if err != nil {
+		return nil, err
+	}
+	now := liveNow()
+	q := &Process{exe: p.exe, dwarf: p.dwarf, info: p.info, now: func() Now { return now }}
+	// What the file has need not be fetched from the process.
+	q.Mem = mem.NewOverlay(memory, mem.NewImage(p.exe, bias))
+	if err := q.open(ctx, target{arch: p.exe.Arch, bias: bias}); err != nil {
+		return nil, err
+	}
+	return &surveyor{p: q, memory: memory, before: make(map[mem.Addr]rt.G)}, nil
+}
+
+// goroutines is how many goroutines there are.
+func (s *surveyor) goroutines(ctx context.Context) (int, error) {
+	c, err := s.p.RT.Count(ctx)
+	return c.Alive(), err
+}
+
+// selection asks the questions and returns what was read for them.
+func (s *surveyor) selection(ctx context.Context) (capture.Selection, error) {
+	if h, err := s.p.spans(ctx); h == nil {
+		return capture.Selection{}, err
+	}
+	gs, err := s.p.Goroutines(ctx)
+	if err != nil {
+		return capture.Selection{}, err
+	}
+	for _, g := range gs {
+		if ctx.Err() != nil {
+			return capture.Selection{}, ctx.Err()
+		}
+		s.before[g.Addr] = withoutRare(g.G)
+		if !g.Dead() {
+			s.want(g.G)
+			g.Head()
+		}
+	}
+	s.ask(ctx, s.p)
+	return capture.Selection{Wanted: s.memory.Read(), Survey: s.memory, Again: s.again}, ctx.Err()
+}
+
+// ask asks about what is not a goroutine. What cannot be answered of a running
+// process is asked again while it stands.
+func (s *surveyor) ask(ctx context.Context, p *Process) {
+	_, err := p.Sched(ctx)
+	_, err2 := p.RunQ(ctx)
+	_, err3 := p.Timers(ctx)
+	_, err4 := p.Netpoll(ctx)
+	_, err5 := p.Chans(ctx)
+	_, err6 := p.GC(ctx)
+	if err := errors.Join(err, err2, err3, err4, err5, err6); err != nil {
+		p.opts.verbosef("survey: %v", err)
+	}
+}
+
+// want notes the stack of a goroutine: all of it if it runs.
+func (s *surveyor) want(g *rt.G) {
+	from := g.StackLo
+	if g.M == 0 && g.SchedSP > g.StackLo && g.SchedSP <= g.StackHi {
+		from = g.SchedSP
+	}
+	if n := g.StackHi - from; n <= maxSurveyedStack {
+		s.memory.Want(from, int(n))
+	}
+}
+
+// maxSurveyedStack bounds a stack, in bytes: the runtime's default limit is 1 GB
+// (runtime.maxstacksize), and what was read may be torn.
+const maxSurveyedStack = 1 << 30
+
+func withoutRare(g *rt.G) rt.G {
+	c := *g
+	c.GRare = nil
+	return c
+}
+
+// again looks at the goroutines that have changed since, until ctx ends.
+func (s *surveyor) again(ctx context.Context) {
+	q := &Process{
+		RT: s.p.RT, Mem: s.p.Mem, exe: s.p.exe, dwarf: s.p.dwarf, info: s.p.info, now: s.p.now,
+		arch: s.p.arch, threads: s.p.threads, pcln: s.p.pcln, syms: s.p.syms, minor: s.p.minor, symbol: s.p.symbol,
+	}
+	gs, err := q.Goroutines(ctx)
+	if err != nil {
+		return
+	}
+	var changed []*Goroutine
+	for _, g := range gs {
+		if before, ok := s.before[g.Addr]; !g.Dead() && (!ok || before != withoutRare(g.G)) {
+			changed = append(changed, g)
+			s.want(g.G)
+		}
+	}
+	for _, g := range changed {
+		if ctx.Err() != nil {
+			return
+		}
+		g.Head()
+	}
+	s.ask(ctx, q)
+}
