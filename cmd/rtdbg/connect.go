@@ -12,9 +12,9 @@ import (
 	"rtdbg/inspect"
 )
 
-// guardService is the argument that makes rtdbg the process that resumes what
+// guardServer is the argument that makes rtdbg the process that resumes what
 // another rtdbg has halted, and could not resume because it was killed.
-const guardService = "guard-service"
+const guardServer = "guard-server"
 
 func (a *app) connectCommand() *cobra.Command {
 	var stop bool
@@ -32,7 +32,7 @@ func (a *app) connectCommand() *cobra.Command {
 					if err != nil {
 						return nil, fmt.Errorf("--stop: find rtdbg's own executable: %w", err)
 					}
-					o.Guard = []string{exe, guardService}
+					o.Guard = []string{exe, guardServer}
 				}
 				return inspect.Connect(ctx, args[0], o)
 			},

@@ -39,8 +39,8 @@ func main() {
 		}
 		os.Exit(exitFailed)
 	}
-	if len(os.Args) == 3 && os.Args[1] == guardService {
-		if err := delve.Guard(context.Background(), os.Stdin, os.Args[2]); err != nil {
+	if len(os.Args) == 3 && os.Args[1] == guardServer {
+		if err := delve.WatchServer(context.Background(), os.Stdin, os.Args[2]); err != nil {
 			os.Exit(exitFailed)
 		}
 		return

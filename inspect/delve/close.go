@@ -92,7 +92,7 @@ func (s *Session) shut(ctx context.Context, kill bool) error {
 		if resume {
 			err = s.resumeServer(ctx)
 		}
-		s.endGuard(err)
+		s.endResumer(err)
 		return err
 	case KindCore:
 		s.evict()
@@ -110,16 +110,16 @@ func (s *Session) evict() {
 	}
 }
 
-// endGuard dismisses the guard, or leaves the target to it if that could not be
+// endResumer dismisses the resumer, or leaves the target to it if that could not be
 // resumed.
-func (s *Session) endGuard(err error) {
+func (s *Session) endResumer(err error) {
 	switch {
-	case s.guard == nil:
+	case s.resumer == nil:
 	case err != nil:
-		s.guard.in.Close()
-		go s.guard.cmd.Wait()
+		s.resumer.in.Close()
+		go s.resumer.cmd.Wait()
 	default:
-		s.guard.dismiss()
+		s.resumer.dismiss()
 	}
 }
 

@@ -29,8 +29,8 @@ type ConnectOptions struct {
 	// session of a running target is returned as it is: State says
 	// StateRunning, and methods that read fail with ErrRunning until Halt.
 	Stop bool
-	// Guard is a command that calls Guard with its standard input and its last
-	// argument, which is added here. It is started before a target is halted,
+	// Guard is a command that calls WatchServer with its standard input and its
+	// last argument, which is added here. It is started before a target is halted,
 	// and resumes that if this process is killed. nil starts none.
 	Guard []string
 }
@@ -39,7 +39,7 @@ type ConnectOptions struct {
 // unix:PATH. A server that was not started with --accept-multiclient ends with
 // its only connection, and what then becomes of its target is in Warnings.
 func Connect(ctx context.Context, addr string, opts ConnectOptions) (*Session, error) {
-	s := &Session{kind: KindServer, where: "Delve server " + addr, addr: addr, guardWith: opts.Guard, interrupted: make(chan struct{})}
+	s := &Session{kind: KindServer, where: "Delve server " + addr, addr: addr, resumeWith: opts.Guard, interrupted: make(chan struct{})}
 	if err := s.dial(ctx, addr); err != nil {
 		return nil, err
 	}

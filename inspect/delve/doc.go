@@ -18,8 +18,8 @@
 // stops the threads leaves the target stopped, until it gets SIGCONT.
 //
 // Connect leaves the target of the server as it is: it is resumed on Close
-// only where this session halted it, and no other client has resumed it since. A
-// [Guard] does that if this process is killed.
+// only where this session halted it, and no other client has resumed it since.
+// [WatchServer] does that if this process is killed.
 //
 // # Other clients
 //

@@ -145,8 +145,8 @@ func (s *Session) Halt(ctx context.Context) error {
 		// A Halt now would leave a SIGTRAP pending, for the next resume.
 		return s.learnTarget(ctx)
 	}
-	if s.guard == nil && s.guardWith != nil {
-		if s.guard, err = startGuard(s.guardWith, s.addr); err != nil {
+	if s.resumer == nil && s.resumeWith != nil {
+		if s.resumer, err = startResumer(s.resumeWith, s.addr); err != nil {
 			return fmt.Errorf("halt %s: start the process that resumes it should this one be killed: %w", s.where, err)
 		}
 	}
@@ -167,8 +167,8 @@ func (s *Session) Halt(ctx context.Context) error {
 	s.mu.Lock()
 	s.halted = halted
 	s.mu.Unlock()
-	if err == nil && s.guard != nil {
-		s.guard.note(halted)
+	if err == nil && s.resumer != nil {
+		s.resumer.note(halted)
 	}
 	return err
 }

@@ -99,11 +99,11 @@ type Session struct {
 	// has to resume if it still stands at halted.
 	resume bool
 	halted Instant
-	// guard resumes what was halted if this process is killed, nil for none;
-	// guardWith is the command that starts it, with addr behind it.
-	guard     *guard
-	guardWith []string
-	addr      string
+	// resumer resumes what was halted if this process is killed, nil for none;
+	// resumeWith is the command that starts it, with addr behind it.
+	resumer    *resumer
+	resumeWith []string
+	addr       string
 	// here says that the target is a process of this host, once hostKnown.
 	hostKnown, here bool
 	// wasStopped says that the process was stopped by a signal before Attach.

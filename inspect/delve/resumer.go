@@ -9,20 +9,21 @@ import (
 	"syscall"
 )
 
-// guard is a process that outlives this one, should that be killed, and then
-// resumes what a session has halted. Its standard input ends with this process.
-type guard struct {
+// resumer is a guard of the target of a server: a process that outlives this one,
+// should that be killed, and then resumes what a session has halted. Its standard
+// input ends with this process.
+type resumer struct {
 	cmd *exec.Cmd
 	in  io.WriteCloser
 }
 
-// dismissed is what a guard reads last if there is nothing to resume.
+// dismissed is what a resumer reads last if there is nothing to resume.
 const dismissed = "dismissed"
 
-// startGuard starts command with the address of the server as its last argument.
+// startResumer starts command with the address of the server as its last argument.
 // It leaves the terminal's signals to this process.
-func startGuard(command []string, addr string) (*guard, error) {
-	g := &guard{cmd: exec.Command(command[0], append(command[1:len(command):len(command)], addr)...)}
+func startResumer(command []string, addr string) (*resumer, error) {
+	g := &resumer{cmd: exec.Command(command[0], append(command[1:len(command):len(command)], addr)...)}
 	g.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	var err error
 	if g.in, err = g.cmd.StdinPipe(); err != nil {
@@ -31,21 +32,21 @@ func startGuard(command []string, addr string) (*guard, error) {
 	return g, g.cmd.Start()
 }
 
-// note tells the guard where the target was halted.
-func (g *guard) note(at Instant) { fmt.Fprintf(g.in, "%v\n", at) }
+// note tells the resumer where the target was halted.
+func (g *resumer) note(at Instant) { fmt.Fprintf(g.in, "%v\n", at) }
 
-// dismiss ends the guard: nothing has to be resumed any more.
-func (g *guard) dismiss() {
+// dismiss ends the resumer: nothing has to be resumed any more.
+func (g *resumer) dismiss() {
 	fmt.Fprintln(g.in, dismissed)
 	g.in.Close()
 	_ = g.cmd.Wait()
 }
 
-// Guard is what the process does that ConnectOptions.Guard starts: it reads in
+// WatchServer is what the process does that ConnectOptions.Guard starts: it reads in
 // until that ends, and unless it was dismissed, resumes the target of the server
 // at addr. That must stand where the last line says; before the first line, the
 // session was about to halt it.
-func Guard(ctx context.Context, in io.Reader, addr string) error {
+func WatchServer(ctx context.Context, in io.Reader, addr string) error {
 	text, err := io.ReadAll(in)
 	if err != nil {
 		return err
