@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"rtdbg/inspect/delve"
@@ -63,6 +64,9 @@ func attachStopped(ctx context.Context, pid int, o Options) (*Process, error) {
 	// Delve stops the process first and then loads its symbols.
 	now := liveNow()
 	p.now = func() Now { return now }
+	if err := p.guard(pid); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
 	if p.session, err = delve.Attach(ctx, pid, delve.Listen(o.Listen)); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
@@ -86,4 +90,28 @@ func attachStopped(ctx context.Context, pid int, o Options) (*Process, error) {
 		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil
+}
+
+// guard starts the guard, if there is to be one; Close ends it.
+func (p *Process) guard(pid int) error {
+	if p.opts.Guard == nil {
+		return nil
+	}
+	g, err := delve.StartGuard(p.opts.Guard, pid)
+	if err != nil {
+		return err
+	}
+	p.closers = append(p.closers, g.Release)
+	return nil
+}
+
+// Guard is what the command of Options.Guard does: it waits for the end of in,
+// which is the death of the process that started it, and then has the process pid
+// run on as it was.
+func Guard(pid int, in io.Reader, out io.Writer) error { return delve.Watch(pid, in, out) }
+
+// GuardServer is what the command of Options.Guard does for the target of a
+// server: it waits for the end of in, and then resumes what Connect has halted.
+func GuardServer(ctx context.Context, addr string, in io.Reader) error {
+	return delve.WatchServer(ctx, in, addr)
 }

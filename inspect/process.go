@@ -35,8 +35,10 @@ type Options struct {
 	// Stop allows Connect to halt a target that runs, and has Attach keep the
 	// process stopped, under Delve, instead of capturing it; Close lets it run on.
 	Stop bool
-	// Guard is the command that resumes what Connect has halted if this process
-	// is killed, as delve.ConnectOptions has it.
+	// Guard is a command that runs beside while this process has stopped a target,
+	// for the case that this process is killed. Attach adds the process's id, for
+	// which the command calls Guard, Connect the server's address, for which it
+	// calls GuardServer. nil is none.
 	Guard []string
 	// Listen is where Attach and OpenCore serve the target to others, as
 	// delve.Listen has it; "" nowhere. A process that is served stays stopped

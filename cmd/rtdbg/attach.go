@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"os"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -22,8 +23,10 @@ func (a *app) attachCommand() *cobra.Command {
 		}
 		return opening{
 			open: func(ctx context.Context, o inspect.Options) (*inspect.Process, error) {
-				o.Listen = listen
-				o.Stop = stop
+				o.Stop, o.Listen = stop, listen
+				if stop || listen != "" {
+					o.Guard = guardCommand(guardProcess)
+				}
 				if heap {
 					o.Heap = inspect.HeapAll
 				}
@@ -36,4 +39,40 @@ func (a *app) attachCommand() *cobra.Command {
 	c.Flags().BoolVar(&stop, "stop", false, "keep the process stopped until the end, under Delve")
 	c.Flags().BoolVar(&heap, "heap", false, "copy all of the heap, however long the process has to stand still for it")
 	return c
+}
+
+// The arguments that make rtdbg the guard of a process, and of the target of a
+// Delve server.
+const (
+	guardProcess = "guard-process"
+	guardServer  = "guard-server"
+)
+
+// guardCommand is the command line of a guard, without what it guards; nil where
+// this executable cannot be found.
+func guardCommand(of string) []string {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil
+	}
+	return []string{exe, of}
+}
+
+// guard watches over a process, or the target of a Delve server, until it is let
+// go.
+func guard(of, name string) (status int) {
+	var err error
+	switch of {
+	case guardServer:
+		err = inspect.GuardServer(context.Background(), name, os.Stdin)
+	default:
+		var pid int
+		if pid, err = strconv.Atoi(name); err == nil {
+			err = inspect.Guard(pid, os.Stdin, os.Stdout)
+		}
+	}
+	if err != nil {
+		return exitFailed
+	}
+	return exitDone
 }

@@ -2,19 +2,13 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"rtdbg/inspect"
 )
-
-// guardServer is the argument that makes rtdbg the process that resumes what
-// another rtdbg has halted, and could not resume because it was killed.
-const guardServer = "guard-server"
 
 func (a *app) connectCommand() *cobra.Command {
 	var stop bool
@@ -28,11 +22,7 @@ func (a *app) connectCommand() *cobra.Command {
 		return opening{
 			open: func(ctx context.Context, o inspect.Options) (*inspect.Process, error) {
 				if o.Stop = stop; stop {
-					exe, err := os.Executable()
-					if err != nil {
-						return nil, fmt.Errorf("--stop: find rtdbg's own executable: %w", err)
-					}
-					o.Guard = []string{exe, guardServer}
+					o.Guard = guardCommand(guardServer)
 				}
 				return inspect.Connect(ctx, args[0], o)
 			},

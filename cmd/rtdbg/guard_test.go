@@ -16,7 +16,7 @@ import (
 
 // TestMain makes the test the process that rtdbg starts of itself.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && os.Args[1] == guardServer {
+	if len(os.Args) == 3 && (os.Args[1] == guardServer || os.Args[1] == guardProcess) {
 		main()
 		return
 	}

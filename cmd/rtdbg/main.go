@@ -14,7 +14,6 @@ import (
 	"syscall"
 	"time"
 
-	"rtdbg/inspect/delve"
 	"rtdbg/inspect/demo"
 	"rtdbg/inspect/render"
 	"rtdbg/inspect/repl"
@@ -39,11 +38,8 @@ func main() {
 		}
 		os.Exit(exitFailed)
 	}
-	if len(os.Args) == 3 && os.Args[1] == guardServer {
-		if err := delve.WatchServer(context.Background(), os.Stdin, os.Args[2]); err != nil {
-			os.Exit(exitFailed)
-		}
-		return
+	if len(os.Args) == 3 && (os.Args[1] == guardProcess || os.Args[1] == guardServer) {
+		os.Exit(guard(os.Args[1], os.Args[2]))
 	}
 	tuneGC()
 	sigs := catchSignals()

@@ -21,6 +21,8 @@ type Arch struct {
 	MinFrameSize int
 	// UsesLR says that a call leaves its return address in a link register.
 	UsesLR bool
+	// Trap is the instruction that debuggers write as a breakpoint.
+	Trap []byte
 
 	machine uint16
 	regs    regBlock

@@ -16,7 +16,7 @@ const (
 func all() []*Arch {
 	return []*Arch{{
 		Name: "amd64", PtrSize: 8, Order: binary.LittleEndian,
-		PCQuantum: 1, MinFrameSize: 0, UsesLR: false,
+		PCQuantum: 1, MinFrameSize: 0, UsesLR: false, Trap: []byte{0xcc},
 		machine: machineX8664,
 		regs: regBlock{
 			words: 27,
@@ -26,7 +26,7 @@ func all() []*Arch {
 		},
 	}, {
 		Name: "arm64", PtrSize: 8, Order: binary.LittleEndian,
-		PCQuantum: 4, MinFrameSize: 8, UsesLR: true,
+		PCQuantum: 4, MinFrameSize: 8, UsesLR: true, Trap: []byte{0x00, 0x00, 0x20, 0xd4},
 		machine: machineAARCH64,
 		regs: regBlock{
 			words: 34,

@@ -23,7 +23,7 @@ var lower = []string{"inspect/arch", "inspect/exe", "inspect/mem", "inspect/layo
 // for one question, and the session with Delve.
 var middle = []string{
 	"inspect/rt", "inspect/stack", "inspect/locate", "inspect/wait", "inspect/heap", "inspect/wake", "inspect/graph", "inspect/names",
-	"inspect/delve", "inspect/progress", "runtimeversions",
+	"inspect/delve", "inspect/progress", "inspect/tracee", "inspect/capture", "runtimeversions",
 }
 
 // faces are what cmd puts together.
@@ -32,22 +32,24 @@ var faces = []string{"inspect", "inspect/star", "inspect/repl", "inspect/render"
 // arrows lists, for every package, which packages of the module it may
 // import. A new package needs a row, and the row a reason in ARCHITECTURE.md.
 var arrows = map[string][]string{
-	"inspect/arch":   nil,
-	"inspect/exe":    {"inspect/arch"},
-	"inspect/mem":    {"inspect/arch", "inspect/exe"},
-	"inspect/layout": {"inspect/arch", "inspect/mem"},
-	"inspect/pcln":   {"inspect/arch", "inspect/mem"},
-	"inspect/code":   {"inspect/arch", "inspect/mem", "inspect/pcln"},
-	"inspect/stack":  lower,
-	"inspect/rt":     {"inspect/arch", "inspect/mem", "inspect/layout", "inspect/progress"},
-	"inspect/locate": append([]string{"inspect/rt"}, lower...),
-	"inspect/wait":   {"inspect/arch", "inspect/mem", "inspect/rt", "inspect/stack"},
-	"inspect/heap":   {"inspect/arch", "inspect/mem", "inspect/layout", "inspect/rt", "inspect/progress"},
-	"inspect/wake":   {"inspect/progress", "inspect/mem", "inspect/rt", "inspect/stack", "inspect/code", "inspect/wait", "inspect/heap"},
-	"inspect/graph":  {"inspect/mem", "inspect/rt", "inspect/wait", "inspect/wake"},
-	"inspect/names":  {"inspect/exe", "inspect/mem", "inspect/rt", "inspect/stack"},
-	"inspect/delve":  {"inspect/arch", "inspect/exe", "inspect/mem"},
-	"inspect/render": nil,
+	"inspect/arch":    nil,
+	"inspect/exe":     {"inspect/arch"},
+	"inspect/mem":     {"inspect/arch", "inspect/exe"},
+	"inspect/layout":  {"inspect/arch", "inspect/mem"},
+	"inspect/pcln":    {"inspect/arch", "inspect/mem"},
+	"inspect/code":    {"inspect/arch", "inspect/mem", "inspect/pcln"},
+	"inspect/stack":   lower,
+	"inspect/rt":      {"inspect/arch", "inspect/mem", "inspect/layout", "inspect/progress"},
+	"inspect/locate":  append([]string{"inspect/rt"}, lower...),
+	"inspect/wait":    {"inspect/arch", "inspect/mem", "inspect/rt", "inspect/stack"},
+	"inspect/heap":    {"inspect/arch", "inspect/mem", "inspect/layout", "inspect/rt", "inspect/progress"},
+	"inspect/wake":    {"inspect/progress", "inspect/mem", "inspect/rt", "inspect/stack", "inspect/code", "inspect/wait", "inspect/heap"},
+	"inspect/graph":   {"inspect/mem", "inspect/rt", "inspect/wait", "inspect/wake"},
+	"inspect/names":   {"inspect/exe", "inspect/mem", "inspect/rt", "inspect/stack"},
+	"inspect/tracee":  {"inspect/exe"},
+	"inspect/capture": {"inspect/arch", "inspect/mem", "inspect/tracee"},
+	"inspect/delve":   {"inspect/arch", "inspect/exe", "inspect/mem", "inspect/tracee"},
+	"inspect/render":  nil,
 	// What counts work for those who wait knows nothing else, and all may count.
 	"inspect/progress": nil,
 	"inspect":          slices.Concat(lower, middle),
