@@ -10,6 +10,7 @@ import (
 	"rtdbg/inspect/capture"
 	"rtdbg/inspect/delve"
 	"rtdbg/inspect/mem"
+	"rtdbg/inspect/tracee"
 )
 
 // Live is a process of this host that runs, and of which captures are taken.
@@ -57,6 +58,14 @@ func (l *Live) Snapshot(ctx context.Context) (*capture.Capture, error) { return 
 
 // take stops the process, copies, and lets it go.
 func (l *Live) take(ctx context.Context) (*capture.Capture, error) {
+	c, err := l.tryTake(ctx)
+	if err != nil && tracee.Gone(l.p.info.PID) {
+		return nil, fmt.Errorf("process %d: %w", l.p.info.PID, ErrExited)
+	}
+	return c, err
+}
+
+func (l *Live) tryTake(ctx context.Context) (*capture.Capture, error) {
 	p := l.p
 	ids := p.exe.BuildIDs()
 	t, err := capture.New(l.mem, p.exe.Arch, p.info.Exe, cmp.Or(ids.Go, ids.GNU))

@@ -23,9 +23,13 @@ import (
 	"rtdbg/inspect/pcln"
 	"rtdbg/inspect/rt"
 	"rtdbg/inspect/stack"
+	"rtdbg/inspect/tracee"
 	"rtdbg/inspect/wait"
 	"rtdbg/inspect/wake"
 )
+
+// ErrExited says that a process has ended.
+var ErrExited = tracee.ErrExited
 
 // Options are how to open a target.
 type Options struct {

@@ -66,7 +66,7 @@ error. Exit status: 0 done; 1 the target or the analysis failed; 2 wrong usage;
 	f.StringVar(&a.out, "out", "", "write results to `FILE`, which appears when it is complete")
 	f.StringSliceVar(&a.failOn, "fail-on", nil, "end with status 3 if the target has one of `CONDITIONS`: "+conditionNames())
 	f.BoolVarP(&a.verbose, "verbose", "v", false, "say on standard error what is done and how long it takes")
-	root.AddCommand(a.coreCommand(), a.attachCommand(), a.connectCommand(), a.snapshotCommand(), a.demoCommand(), a.versionsCommand(), a.versionCommand())
+	root.AddCommand(a.coreCommand(), a.attachCommand(), a.connectCommand(), a.snapshotCommand(), a.watchCommand(), a.demoCommand(), a.versionsCommand(), a.versionCommand())
 	root.SetHelpCommand(a.helpCommand(root))
 	plainHelp := root.HelpFunc()
 	root.SetHelpFunc(func(c *cobra.Command, args []string) { a.help(plainHelp, c, args) })

@@ -174,7 +174,7 @@ func (a *app) request(words []string, term terminal) (req repl.Request, interact
 	}
 	req = repl.Request{
 		Files: a.files, Exprs: a.exprs, Format: format, Out: a.std.out,
-		Options: render.Options{Terminal: term.out, Width: term.width}, Trace: a.verbose,
+		Options: a.renderOptions(), Trace: a.verbose,
 	}
 	for _, f := range a.files {
 		if _, err := os.Stat(f); err != nil {
@@ -198,6 +198,12 @@ func (a *app) request(words []string, term terminal) (req repl.Request, interact
 	}
 	req.Args, err = req.Script.ParseArgs(words[1:], a.scriptFlags)
 	return req, false, err
+}
+
+// renderOptions are those of what goes to standard output.
+func (a *app) renderOptions() render.Options {
+	term := a.terminal()
+	return render.Options{Terminal: term.out, Width: term.width}
 }
 
 // outFile is the --out file, or nothing.
