@@ -15,9 +15,9 @@ import (
 
 // Attach opens the process pid of this host. It stops the process for as long as
 // it takes to copy what answers need, and thinks afterwards: see package capture.
-// With o.Stop the process stays stopped, under Delve, until Close.
+// With o.Stop or o.Listen the process stays stopped, under Delve, until Close.
 func Attach(ctx context.Context, pid int, o Options) (*Process, error) {
-	if o.Stop {
+	if o.Stop || o.Listen != "" {
 		return attachStopped(ctx, pid, o)
 	}
 	l, err := OpenLive(pid, o)
@@ -67,7 +67,11 @@ func attachStopped(ctx context.Context, pid int, o Options) (*Process, error) {
 	if err := p.guard(pid); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
-	if p.session, err = delve.Attach(ctx, pid); err != nil {
+	if p.session, err = delve.Attach(ctx, pid, delve.Listen(o.Listen)); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	p.serves(p.session)
+	if err := p.stand(ctx); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
 	threads, err := p.session.Threads(ctx)
@@ -105,3 +109,9 @@ func (p *Process) guard(pid int) error {
 // which is the death of the process that started it, and then has the process pid
 // run on as it was.
 func Guard(pid int, in io.Reader, out io.Writer) error { return delve.Watch(pid, in, out) }
+
+// GuardServer is what the command of Options.Guard does for the target of a
+// server: it waits for the end of in, and then resumes what Connect has halted.
+func GuardServer(ctx context.Context, addr string, in io.Reader) error {
+	return delve.WatchServer(ctx, in, addr)
+}

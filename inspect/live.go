@@ -13,17 +13,34 @@ import (
 	"rtdbg/inspect/mem"
 )
 
+// serves notes where others can join a session.
+func (p *Process) serves(s *delve.Session) {
+	p.interrupt = s.Interrupt
+	p.info.Listen = s.Listening()
+	if s.Exposed() {
+		p.opts.warnf("whoever can reach %s controls the target: Delve asks for no password", p.info.Listen)
+	}
+}
+
 // Connect opens the target of a headless Delve server, beside any other
 // client of it. Close leaves the server and its target as they were.
 func Connect(ctx context.Context, addr string, o Options) (*Process, error) {
-	s, err := delve.Connect(ctx, addr, delve.ConnectOptions{Stop: o.Stop})
+	s, err := delve.Connect(ctx, addr, delve.ConnectOptions{Stop: o.Stop, Guard: o.Guard})
 	if err != nil {
 		return nil, err
 	}
-	p := &Process{opts: o, session: s, dwarf: noExecutable}
+	p := &Process{opts: o, session: s, interrupt: s.Interrupt, dwarf: noExecutable}
 	p.info = Info{Server: addr}
-	if err := p.connect(ctx, addr); err != nil {
-		return nil, errors.Join(err, p.Close())
+	if s.Halted() {
+		o.warnf("%s ran: it is halted, which a dlv that waits for it is told, and runs on afterwards, which no dlv is told: what that then asks waits for a stop (rtdbg.star has halt)", p.name())
+	}
+	release := context.AfterFunc(ctx, p.Interrupt)
+	err = p.connect(ctx, addr)
+	if !release() {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(movedOn(err), p.Close())
 	}
 	return p, nil
 }
@@ -34,9 +51,26 @@ func (p *Process) connect(ctx context.Context, addr string) error {
 		return err
 	}
 	if t.State != delve.StateStopped {
-		return fmt.Errorf("connect %s: the target is %s: stop it in dlv first (halt), or allow rtdbg to (--stop)", addr, t.State)
+		return fmt.Errorf("connect %s: the target is %s: halt it in dlv first (Ctrl-C, then p), or allow rtdbg to (--stop)", addr, t.State)
 	}
 	p.info.PID = t.PID
+	if t.Backend == "core" {
+		return p.openServed(ctx, addr, t)
+	}
+	if err := p.stand(ctx); err != nil {
+		return err
+	}
+	if err := p.openServed(ctx, addr, t); err != nil {
+		if moved := p.AtInstant(ctx); errors.Is(moved, ErrMovedOn) {
+			return moved // that is why it could not be read
+		}
+		return err
+	}
+	return p.addCounters(ctx)
+}
+
+// openServed opens the target t of the server at addr.
+func (p *Process) openServed(ctx context.Context, addr string, t *delve.Target) error {
 	threads, err := p.session.Threads(ctx)
 	if err != nil {
 		return err
@@ -45,11 +79,12 @@ func (p *Process) connect(ctx context.Context, addr string) error {
 	if !ok {
 		return fmt.Errorf("connect %s: rtdbg does not know the architecture %q of the target", addr, t.GOARCH)
 	}
-	read := func(b []byte, a mem.Addr) error { return p.session.ReadMemory(context.WithoutCancel(ctx), b, a) }
+	session := p.session // Close forgets it, and a read may be left behind
+	read := func(b []byte, a mem.Addr) error { return session.ReadMemory(context.WithoutCancel(ctx), b, a) }
 	p.Mem = mem.NewPaged(read, "Delve server "+addr+" (ExamineMemory)")
 	tg := target{arch: machine, threads: threads, goVersion: t.GoVersion}
 	tg.symbols = func(name string) (mem.Addr, bool) {
-		a, err := p.session.Symbol(ctx, name)
+		a, err := session.Symbol(context.WithoutCancel(ctx), name)
 		return a, err == nil && a != 0
 	}
 	if err := p.adoptExecutable(t, addr, &tg); err != nil {

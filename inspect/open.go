@@ -35,11 +35,19 @@ func OpenCore(ctx context.Context, exePath, corePath string, o Options) (*Proces
 		if exePath == "" {
 			return nil, errors.New("expressions need the executable, and there is none")
 		}
-		return delve.OpenCore(ctx, exePath, corePath)
+		return delve.OpenCore(ctx, exePath, corePath, delve.Listen(o.Listen))
 	}
 	if err := p.openCore(ctx, corePath); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
+	if o.Listen == "" {
+		return p, nil
+	}
+	s, err := p.delve(ctx)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("listen %s: %w", o.Listen, err), p.Close())
+	}
+	p.serves(s)
 	return p, nil
 }
 

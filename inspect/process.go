@@ -39,10 +39,15 @@ type Options struct {
 	// Stop allows Connect to halt a target that runs, and has Attach keep the
 	// process stopped, under Delve, instead of capturing it; Close lets it run on.
 	Stop bool
-	// Guard is a command that calls Guard for the process whose id follows it. While
-	// a process is stopped under Delve it runs beside, for the case that this process
-	// is killed. nil is none.
+	// Guard is a command that runs beside while this process has stopped a target,
+	// for the case that this process is killed. Attach adds the process's id, for
+	// which the command calls Guard, Connect the server's address, for which it
+	// calls GuardServer. nil is none.
 	Guard []string
+	// Listen is where Attach and OpenCore serve the target to others, as
+	// delve.Listen has it; "" nowhere. A process that is served stays stopped
+	// until Close, unless one of those others resumes it.
+	Listen string
 	// Heap says what Attach copies of the heap.
 	Heap Heap
 	// counted, if not nil, stands between the analysis and a core's bytes:
@@ -68,8 +73,9 @@ type Info struct {
 	// it is on another host.
 	Exe, Core string
 	PID       int
-	// Server is the address of the Delve server, "" without one.
-	Server string
+	// Server is the address of the Delve server, "" without one; Listen that at
+	// which others can join.
+	Server, Listen string
 	// Go is the version that built the target, GOOS and GOARCH its platform.
 	Go, GOOS, GOARCH string
 	// Pause is how long the process stood still while it was captured, and
@@ -141,6 +147,12 @@ type Process struct {
 
 	gorootOnce sync.Once
 	gorootDir  string
+
+	// instant is where the target of a debugger stood, nil where it cannot
+	// move; interrupt ends reads through the debugger, nil where there are
+	// none.
+	instant   *instant
+	interrupt func()
 
 	closers []func() error
 }

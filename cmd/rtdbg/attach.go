@@ -11,6 +11,7 @@ import (
 )
 
 func (a *app) attachCommand() *cobra.Command {
+	var listen string
 	var stop, heap bool
 	c := a.targetCommand(&cobra.Command{
 		Use:   "attach PID [COMMAND [ARG...]]",
@@ -22,8 +23,9 @@ func (a *app) attachCommand() *cobra.Command {
 		}
 		return opening{
 			open: func(ctx context.Context, o inspect.Options) (*inspect.Process, error) {
-				if o.Stop = stop; stop {
-					o.Guard = guardCommand()
+				o.Stop, o.Listen = stop, listen
+				if stop || listen != "" {
+					o.Guard = guardCommand(guardProcess)
 				}
 				if heap {
 					o.Heap = inspect.HeapAll
@@ -33,29 +35,41 @@ func (a *app) attachCommand() *cobra.Command {
 			name: func(inspect.Info) string { return "process " + args[0] },
 		}, nil
 	})
+	listenFlag(c, &listen)
 	c.Flags().BoolVar(&stop, "stop", false, "keep the process stopped until the end, under Delve")
 	c.Flags().BoolVar(&heap, "heap", false, "copy all of the heap, however long the process has to stand still for it")
 	return c
 }
 
-// guardProcess is the argument that makes rtdbg the guard of a process.
-const guardProcess = "guard-process"
+// The arguments that make rtdbg the guard of a process, and of the target of a
+// Delve server.
+const (
+	guardProcess = "guard-process"
+	guardServer  = "guard-server"
+)
 
-// guardCommand is the command line of a guard, without the process; nil where
+// guardCommand is the command line of a guard, without what it guards; nil where
 // this executable cannot be found.
-func guardCommand() []string {
+func guardCommand(of string) []string {
 	exe, err := os.Executable()
 	if err != nil {
 		return nil
 	}
-	return []string{exe, guardProcess}
+	return []string{exe, of}
 }
 
-// guard watches over the process with the given id until it is let go.
-func guard(pid string) (status int) {
-	n, err := strconv.Atoi(pid)
-	if err == nil {
-		err = inspect.Guard(n, os.Stdin, os.Stdout)
+// guard watches over a process, or the target of a Delve server, until it is let
+// go.
+func guard(of, name string) (status int) {
+	var err error
+	switch of {
+	case guardServer:
+		err = inspect.GuardServer(context.Background(), name, os.Stdin)
+	default:
+		var pid int
+		if pid, err = strconv.Atoi(name); err == nil {
+			err = inspect.Guard(pid, os.Stdin, os.Stdout)
+		}
 	}
 	if err != nil {
 		return exitFailed

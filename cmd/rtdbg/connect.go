@@ -21,10 +21,14 @@ func (a *app) connectCommand() *cobra.Command {
 		}
 		return opening{
 			open: func(ctx context.Context, o inspect.Options) (*inspect.Process, error) {
-				o.Stop = stop
+				if o.Stop = stop; stop {
+					o.Guard = guardCommand(guardServer)
+				}
 				return inspect.Connect(ctx, args[0], o)
 			},
-			name: func(inspect.Info) string { return args[0] },
+			name:  func(inspect.Info) string { return args[0] },
+			still: ", or allow rtdbg to stop it (--stop)",
+			again: stop,
 		}, nil
 	})
 	c.Flags().BoolVar(&stop, "stop", false, "halt the target if it runs, and let it run on afterwards")

@@ -17,7 +17,8 @@ import (
 const noExecutable = "-"
 
 func (a *app) coreCommand() *cobra.Command {
-	return a.targetCommand(&cobra.Command{
+	var listen string
+	c := a.targetCommand(&cobra.Command{
 		Use:   "core EXE CORE [COMMAND [ARG...]]",
 		Short: "a core file, post-mortem; EXE is - if the executable is lost",
 	}, 2, func(args []string) (opening, error) {
@@ -31,6 +32,7 @@ func (a *app) coreCommand() *cobra.Command {
 				if st, err := os.Stat(args[1]); err == nil {
 					expectCore(st.Size())
 				}
+				o.Listen = listen
 				p, err := inspect.OpenCore(ctx, exe, args[1], o)
 				if _, missing := os.Stat(args[0]); err != nil && exe != "" && errors.Is(missing, fs.ErrNotExist) {
 					return nil, fmt.Errorf("%w (if it is lost, write - for it)", err)
@@ -45,4 +47,6 @@ func (a *app) coreCommand() *cobra.Command {
 			},
 		}, nil
 	})
+	listenFlag(c, &listen)
+	return c
 }

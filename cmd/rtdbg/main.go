@@ -38,8 +38,8 @@ func main() {
 		}
 		os.Exit(exitFailed)
 	}
-	if len(os.Args) == 3 && os.Args[1] == guardProcess {
-		os.Exit(guard(os.Args[2]))
+	if len(os.Args) == 3 && (os.Args[1] == guardProcess || os.Args[1] == guardServer) {
+		os.Exit(guard(os.Args[1], os.Args[2]))
 	}
 	tuneGC()
 	sigs := catchSignals()

@@ -27,6 +27,10 @@ type opening struct {
 	done func() error
 	// file says that the target is a file, which need not be let go.
 	file bool
+	// still says how else than by waiting a target can be made to stand still.
+	still string
+	// again says that a target which moved on may be stopped and read again.
+	again bool
 }
 
 // close lets the target go.
@@ -109,36 +113,49 @@ func (a *app) answer(ctx context.Context, t opening, words []string) error {
 	}
 	watched, stop := bar.Start(ctx)
 	defer stop()
-	begin := time.Now()
-	p, err := t.open(watched, a.inspectOptions())
+	if !interactive {
+		if term.out && out.File == nil {
+			req.Out = bar.Before(req.Out)
+		}
+		return a.once(ctx, watched, t, req, out, failOn)
+	}
+	p, err := a.open(watched, t)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		pause := p.Info().Pause
-		if err := t.close(p); err != nil {
-			a.warn(err.Error())
-		}
-		a.tellPause(p.Info().PID, pause)
-	}()
+	defer a.close(t, p)
+	stop()
+	a.signals.leaveInterrupt()
+	defer context.AfterFunc(ctx, p.Interrupt)()
+	return repl.Interact(ctx, p, req, term.session(t.name(p.Info()), a))
+}
+
+// open opens a target.
+func (a *app) open(ctx context.Context, t opening) (*inspect.Process, error) {
+	begin := time.Now()
+	p, err := t.open(ctx, a.inspectOptions())
+	if err != nil {
+		return nil, err
+	}
 	a.timing("opened", begin)
-	if interactive {
-		stop()
-		a.signals.leaveInterrupt()
-		return repl.Interact(ctx, p, req, term.session(t.name(p.Info()), a))
+	if at := p.Info().Listen; at != "" {
+		a.say("others can join with: dlv connect " + at)
 	}
-	if term.out && out.File == nil {
-		req.Out = bar.Before(req.Out)
+	return p, nil
+}
+
+// listenFlag adds the flag with which others can join.
+func listenFlag(c *cobra.Command, addr *string) {
+	c.Flags().StringVar(addr, "listen", "", "let dlv join at `ADDR`, [HOST:]PORT or unix:PATH, while rtdbg has the target open")
+}
+
+// close lets a target go.
+func (a *app) close(t opening, p *inspect.Process) {
+	pause := p.Info().Pause
+	if err := t.close(p); err != nil {
+		a.warn(err.Error())
 	}
-	begin = time.Now()
-	if err := repl.Run(watched, p, req); err != nil {
-		return err
-	}
-	a.timing("answered", begin)
-	if err := out.Commit(); err != nil {
-		return err
-	}
-	return checkConditions(watched, p, failOn)
+	a.tellPause(p.Info().PID, pause)
 }
 
 // tellPause says how long a process stood still for its capture.

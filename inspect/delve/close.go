@@ -49,7 +49,9 @@ func (s *Session) Detach(ctx context.Context, kill bool) error {
 
 // closeAfter closes a session that cannot be used because of err.
 func (s *Session) closeAfter(err error) error {
-	if cerr := s.Close(); cerr != nil {
+	if cerr := s.Close(); cerr != nil && err == nil {
+		return cerr
+	} else if cerr != nil {
 		return fmt.Errorf("%w; then %v", err, cerr)
 	}
 	return err
@@ -57,31 +59,87 @@ func (s *Session) closeAfter(err error) error {
 
 func (s *Session) shut(ctx context.Context, kill bool) error {
 	s.mu.Lock()
-	s.closed = true
-	d, resume, client := s.dump, s.resume && !s.running, s.client
+	d, client := s.dump, s.client
 	s.mu.Unlock()
-	if client == nil {
-		return nil
-	}
-	defer s.conn.Close()
-	if d != nil {
+	if client != nil && d != nil {
 		d.stop()
 		select {
 		case <-d.done:
 		case <-ctx.Done():
 		}
 	}
+	var resume bool
+	var err error
+	if client != nil {
+		resume, err = s.mustResume(ctx)
+	}
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.Interrupt()
+	if client == nil {
+		return nil
+	}
+	defer s.conn.Close()
+	if s.door != nil {
+		defer s.door.Close()
+	}
+	if s.control != nil {
+		defer s.control.close()
+	}
 	switch s.kind {
 	case KindServer:
 		if resume {
-			return s.resumeServer(ctx)
+			err = s.resumeServer(ctx)
 		}
-		return nil
+		s.endResumer(err)
+		return err
 	case KindCore:
+		s.evict()
 		_, err := callAnyState[rpc2.DetachOut](ctx, s, "Detach", rpc2.DetachIn{})
 		return err
 	}
+	s.evict()
 	return s.detachProcess(ctx, kill)
+}
+
+// evict sends away those who joined the session's own server.
+func (s *Session) evict() {
+	if s.door != nil {
+		s.door.evict()
+	}
+}
+
+// endResumer dismisses the resumer, or leaves the target to it if that could not be
+// resumed.
+func (s *Session) endResumer(err error) {
+	switch {
+	case s.resumer == nil:
+	case err != nil:
+		s.resumer.in.Close()
+		go s.resumer.cmd.Wait()
+	default:
+		s.resumer.dismiss()
+	}
+}
+
+// mustResume reports whether Halt has stopped the target and no other client
+// has taken it over since.
+func (s *Session) mustResume(ctx context.Context) (bool, error) {
+	s.mu.Lock()
+	halted, resume := s.halted, s.resume && !s.running
+	s.mu.Unlock()
+	if !resume {
+		return false, nil
+	}
+	switch now, err := s.Instant(ctx, nil); {
+	case errors.Is(err, ErrRunning), errors.Is(err, ErrExited), errors.Is(err, ErrLost):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("%s: resume what was halted: %w", s.where, err)
+	default:
+		return now.SameThreads(halted), nil
+	}
 }
 
 // resumeServer resumes what Halt stopped. The answer to Continue comes only
@@ -89,7 +147,8 @@ func (s *Session) shut(ctx context.Context, kill bool) error {
 func (s *Session) resumeServer(ctx context.Context) error {
 	failed := make(chan error, 1)
 	go func() {
-		failed <- s.client.CallAPI("Command", api.DebuggerCommand{Name: api.Continue}, &rpc2.CommandOut{})
+		_, err := callControl[rpc2.CommandOut](ctx, s, "Command", api.DebuggerCommand{Name: api.Continue})
+		failed <- err
 	}()
 	for {
 		select {
@@ -117,7 +176,7 @@ func (s *Session) detachProcess(ctx context.Context, kill bool) error {
 			return err
 		}
 	}
-	_, err := callAnyState[rpc2.DetachOut](ctx, s, "Detach", rpc2.DetachIn{Kill: kill})
+	err := s.detach(ctx, kill)
 	if err != nil && !kill && tracee.Gone(s.pid) {
 		// Delve could not take its breakpoints out of a dead process, and
 		// gave up. It does not try when it is to kill.
@@ -133,6 +192,76 @@ func (s *Session) detachProcess(ctx context.Context, kill bool) error {
 		return lerr
 	}
 	return nil
+}
+
+// detach has Delve let go of the process, which it can of a stopped one. One
+// that others resumed is halted, again if they had asked for more before they
+// were sent away.
+func (s *Session) detach(ctx context.Context, kill bool) error {
+	if s.door == nil {
+		_, err := callAnyState[rpc2.DetachOut](ctx, s, "Detach", rpc2.DetachIn{Kill: kill})
+		return err
+	}
+	restless := s.rest(ctx)
+	done := make(chan error, 1)
+	go func() {
+		_, err := callAnyState[rpc2.DetachOut](ctx, s, "Detach", rpc2.DetachIn{Kill: kill})
+		done <- errors.Join(restless, err)
+	}()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-time.After(watchStep):
+			if err := s.haltRunning(ctx); err != nil && ctx.Err() != nil {
+				return err
+			}
+		}
+	}
+}
+
+// rest halts the process and takes from it the SIGTRAP that halting sends, if
+// it had stopped by itself meanwhile: once released it would die of that. Delve
+// takes it when it resumes the process.
+func (s *Session) rest(ctx context.Context) error {
+	if err := s.haltRunning(ctx); err != nil {
+		return err
+	}
+	for range releaseChecks {
+		st, err := tracee.ReadStatus(s.pid)
+		if err != nil || !st.TrapPending() {
+			return err
+		}
+		go func() {
+			_, _ = callControl[rpc2.CommandOut](ctx, s, "Command", api.DebuggerCommand{Name: api.Continue})
+		}()
+		if err := sleep(ctx, settleStep); err != nil {
+			return err
+		}
+		if err := s.haltRunning(ctx); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("process %d: a SIGTRAP stays pending", s.pid)
+}
+
+// haltRunning halts the process if it runs.
+func (s *Session) haltRunning(ctx context.Context) error {
+	state, err := s.serverState(ctx)
+	if err == nil && state == StateRunning {
+		_, err = callControl[rpc2.CommandOut](ctx, s, "Command", api.DebuggerCommand{Name: api.Halt})
+	}
+	return err
+}
+
+// sleep waits for d, or until ctx ends.
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // letGo sees to it that the released process is as it was before: running, or

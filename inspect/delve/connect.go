@@ -29,13 +29,17 @@ type ConnectOptions struct {
 	// session of a running target is returned as it is: State says
 	// StateRunning, and methods that read fail with ErrRunning until Halt.
 	Stop bool
+	// Guard is a command that calls WatchServer with its standard input and its
+	// last argument, which is added here. It is started before a target is halted,
+	// and resumes that if this process is killed. nil starts none.
+	Guard []string
 }
 
 // Connect joins a headless Delve server ("dlv … --headless") at HOST:PORT or
 // unix:PATH. A server that was not started with --accept-multiclient ends with
 // its only connection, and what then becomes of its target is in Warnings.
 func Connect(ctx context.Context, addr string, opts ConnectOptions) (*Session, error) {
-	s := &Session{kind: KindServer, where: "Delve server " + addr}
+	s := &Session{kind: KindServer, where: "Delve server " + addr, addr: addr, resumeWith: opts.Guard, interrupted: make(chan struct{})}
 	if err := s.dial(ctx, addr); err != nil {
 		return nil, err
 	}
@@ -45,13 +49,22 @@ func Connect(ctx context.Context, addr string, opts ConnectOptions) (*Session, e
 	return s, nil
 }
 
+// network splits the address of a server into what net.Dial and net.Listen
+// take.
+func network(addr string) (network, address string) {
+	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
+		return "unix", path
+	}
+	return "tcp", addr
+}
+
 // dial connects and checks that a Delve server answers.
 func (s *Session) dial(ctx context.Context, addr string) error {
-	network, address := "tcp", addr
-	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
-		network, address = "unix", path
-	} else if _, _, err := net.SplitHostPort(addr); err != nil {
-		return fmt.Errorf("connect %s: the address of a Delve server is HOST:PORT or unix:PATH", addr)
+	network, address := network(addr)
+	if network == "tcp" {
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			return fmt.Errorf("connect %s: the address of a Delve server is HOST:PORT or unix:PATH", addr)
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
@@ -139,7 +152,13 @@ func (s *Session) join(ctx context.Context, opts ConnectOptions) error {
 	if err := s.greet(ctx); err != nil {
 		return err
 	}
-	if err := s.warnSingleClient(ctx); err != nil {
+	multi, err := callAnyState[rpc2.IsMulticlientOut](ctx, s, "IsMulticlient", rpc2.IsMulticlientIn{})
+	if err != nil {
+		return err
+	}
+	if multi.IsMulticlient {
+		s.control = &control{dial: s.dialAgain}
+	} else if err := s.warnSingleClient(ctx); err != nil {
 		return err
 	}
 	state, err := s.State(ctx)
@@ -158,6 +177,13 @@ func (s *Session) join(ctx context.Context, opts ConnectOptions) error {
 		return nil
 	}
 	return s.learnTarget(ctx)
+}
+
+// dialAgain connects once more to the server of this session.
+func (s *Session) dialAgain(ctx context.Context) (net.Conn, error) {
+	var dialer net.Dialer
+	addr := s.conn.RemoteAddr()
+	return dialer.DialContext(ctx, addr.Network(), addr.String())
 }
 
 // learnTarget asks a stopped target for its process id and warns of a missing
@@ -182,13 +208,6 @@ func (s *Session) learnTarget(ctx context.Context) error {
 // warnSingleClient says what a server for one client does when it leaves: dlv
 // then detaches (debugger.Detach), which kills what dlv started itself.
 func (s *Session) warnSingleClient(ctx context.Context) error {
-	multi, err := callAnyState[rpc2.IsMulticlientOut](ctx, s, "IsMulticlient", rpc2.IsMulticlientIn{})
-	if err != nil {
-		return err
-	}
-	if multi.IsMulticlient {
-		return nil
-	}
 	attached, err := callAnyState[rpc2.AttachedToExistingProcessOut](ctx, s, "AttachedToExistingProcess", rpc2.AttachedToExistingProcessIn{})
 	if err != nil {
 		return err

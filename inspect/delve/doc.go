@@ -18,7 +18,21 @@
 // stops the threads leaves the target stopped, until it gets SIGCONT.
 //
 // Connect leaves the target of the server as it is: it is resumed on Close
-// only where this session halted it.
+// only where this session halted it, and no other client has resumed it since.
+// [WatchServer] does that if this process is killed.
+//
+// # Other clients
+//
+// With [Listen] the server of a session lets others join. They come through a
+// door of this package, which keeps the session's target from them in one thing:
+// they cannot detach from it, nor kill it. Close sends them away first, and
+// halts what they let run, so that Delve can take their breakpoints out.
+//
+// A server may have other clients, which resume and halt the target when they
+// like, and it tells nobody. A read that does not end because the target runs
+// is given up with ErrRunning: whether it runs is asked on a second connection,
+// since the calls of one are answered in order. [Session.Instant] tells a target
+// that ran and was halted again from one that stood still.
 //
 // # Cancellation
 //

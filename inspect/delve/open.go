@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"go/version"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,7 +29,7 @@ const closeTimeout = 10 * time.Second
 const apiVersion = 2
 
 // OpenCore opens a core file together with the executable that wrote it.
-func OpenCore(ctx context.Context, exe, core string) (*Session, error) {
+func OpenCore(ctx context.Context, exe, core string, opts ...Option) (*Session, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -36,7 +37,8 @@ func OpenCore(ctx context.Context, exe, core string) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{kind: KindCore, where: "core " + core, exe: exe, core: core}
+	s := &Session{kind: KindCore, where: "core " + core, exe: exe, core: core, interrupted: make(chan struct{})}
+	s.apply(opts)
 	if warning != "" {
 		s.warnf("%s", warning)
 	}
@@ -52,7 +54,7 @@ func OpenCore(ctx context.Context, exe, core string) (*Session, error) {
 // Attach stops the process pid of this host and opens it. A process can have
 // only one tracer. If ctx ends meanwhile, or SIGINT, SIGTERM or SIGHUP comes,
 // Attach lets the process go again before it returns.
-func Attach(ctx context.Context, pid int) (*Session, error) {
+func Attach(ctx context.Context, pid int, opts ...Option) (*Session, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -66,8 +68,9 @@ func Attach(ctx context.Context, pid int) (*Session, error) {
 	}
 	s := &Session{
 		kind: KindProcess, where: fmt.Sprintf("process %d", pid),
-		exe: exe, pid: pid, wasStopped: st.Stopped(),
+		exe: exe, pid: pid, wasStopped: st.Stopped(), interrupted: make(chan struct{}),
 	}
+	s.apply(opts)
 	ctx, release := holdSignals(ctx)
 	defer release()
 	if err := s.serve(ctx, debugger.Config{AttachPid: pid, Backend: "native"}, nil); err != nil {
@@ -80,6 +83,12 @@ func Attach(ctx context.Context, pid int) (*Session, error) {
 		return nil, s.closeAfter(err)
 	}
 	return s, nil
+}
+
+func (s *Session) apply(opts []Option) {
+	for _, o := range opts {
+		o(s)
+	}
 }
 
 // attachError explains a failed attach by the state that the process is in now.
@@ -134,9 +143,13 @@ func (s *Session) serve(ctx context.Context, cfg debugger.Config, args []string)
 	// dlv's own default. debuginfod is asked as well, where it is installed.
 	cfg.DebugInfoDirectories = []string{"/usr/lib/debug/.build-id"}
 	silenceLoggers()
-	listener, conn := service.ListenerPipe()
+	e, err := s.entrance()
+	if err != nil {
+		return err
+	}
 	server := rpccommon.NewServer(&service.Config{
-		Listener: listener, APIVersion: apiVersion, Debugger: cfg, ProcessArgs: args,
+		Listener: e.listener, APIVersion: apiVersion, Debugger: cfg, ProcessArgs: args,
+		AcceptMulti: s.listenAt != "",
 	})
 	capture := captureStderr()
 	done := make(chan error, 1)
@@ -145,14 +158,11 @@ func (s *Session) serve(ctx context.Context, cfg debugger.Config, args []string)
 	case err := <-done:
 		output := capture.release()
 		if err != nil {
-			conn.Close()
-			listener.Close()
+			e.close()
 			return errors.New(oneLine(err.Error()))
 		}
 		s.adoptOutput(output)
-		s.conn = conn
-		s.client = rpc2.NewClientFromConn(conn)
-		return nil
+		return s.enter(ctx, e, server)
 	case <-ctx.Done():
 	}
 	abandoned := make(chan struct{})
@@ -164,8 +174,7 @@ func (s *Session) serve(ctx context.Context, cfg debugger.Config, args []string)
 				_ = s.letGo()
 			}
 		}
-		conn.Close()
-		listener.Close()
+		e.close()
 	}()
 	if s.kind == KindProcess {
 		// Leaving now could end this process while the target is stopped.
@@ -173,6 +182,55 @@ func (s *Session) serve(ctx context.Context, cfg debugger.Config, args []string)
 	}
 	capture.release()
 	return fmt.Errorf("%s: %w: %w", s.where, errAbandoned, context.Cause(ctx))
+}
+
+// entrance is where a server in this process takes its connections.
+type entrance struct {
+	listener net.Listener
+	// conn is the only connection of a server that nobody else can join.
+	conn net.Conn
+	door *door
+}
+
+func (s *Session) entrance() (entrance, error) {
+	if s.listenAt == "" {
+		listener, conn := service.ListenerPipe()
+		return entrance{listener: listener, conn: conn}, nil
+	}
+	d, err := openDoor(s.listenAt)
+	return entrance{listener: d, door: d}, err
+}
+
+func (e entrance) close() {
+	if e.door != nil {
+		e.door.Close()
+		return
+	}
+	e.conn.Close()
+	e.listener.Close()
+}
+
+// enter connects the session to its server, which has opened the target.
+func (s *Session) enter(ctx context.Context, e entrance, server *rpccommon.ServerImpl) error {
+	s.conn = e.conn
+	if e.door != nil {
+		s.control = &control{dial: e.door.dial}
+		conn, err := e.door.dial(ctx)
+		if err == nil {
+			_, err = s.control.get(ctx)
+		}
+		if err != nil {
+			_ = server.Stop()
+			e.close()
+			if s.kind == KindProcess {
+				_ = s.letGo()
+			}
+			return fmt.Errorf("connect to its own server: %w", err)
+		}
+		s.conn, s.door = conn, e.door
+	}
+	s.client = rpc2.NewClientFromConn(s.conn)
+	return nil
 }
 
 // runServer opens the target. A damaged target can make Delve panic; what it

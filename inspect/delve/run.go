@@ -61,7 +61,9 @@ func (s *Session) State(ctx context.Context) (State, error) {
 		if tracee.Gone(s.pid) {
 			return StateExited, nil
 		}
-		return StateStopped, nil
+		if s.door == nil {
+			return StateStopped, nil
+		}
 	}
 	return s.serverState(ctx)
 }
@@ -70,14 +72,14 @@ func (s *Session) State(ctx context.Context) (State, error) {
 func (s *Session) serverState(ctx context.Context) (State, error) {
 	// A server asked for State(NonBlocking) while it dumps core keeps a lock
 	// forever (debugger.State), so that is found out first, in another way.
-	dump, err := callAnyState[rpc2.DumpWaitOut](ctx, s, "DumpWait", rpc2.DumpWaitIn{})
+	dump, err := callControl[rpc2.DumpWaitOut](ctx, s, "DumpWait", rpc2.DumpWaitIn{})
 	if err != nil {
 		return 0, err
 	}
 	if dump.State.Dumping {
 		return StateDumping, nil
 	}
-	out, err := callAnyState[rpc2.StateOut](ctx, s, "State", rpc2.StateIn{NonBlocking: true})
+	out, err := s.askState(ctx)
 	switch {
 	case errors.Is(err, ErrExited):
 		return StateExited, nil
@@ -97,6 +99,25 @@ func (s *Session) serverState(ctx context.Context) (State, error) {
 	}
 	s.setRunning(state == StateRunning)
 	return state, nil
+}
+
+// askState asks for the state, again where the answer does not come: a server
+// whose target was resumed while it looked answers when that stops, and one
+// that works on what another client wants when that is done.
+func (s *Session) askState(ctx context.Context) (*rpc2.StateOut, error) {
+	question := rpc2.StateIn{NonBlocking: true}
+	if s.control == nil {
+		return callAnyState[rpc2.StateOut](ctx, s, "State", question)
+	}
+	for {
+		step, cancel := context.WithTimeout(ctx, stateStep)
+		out, err := callControl[rpc2.StateOut](step, s, "State", question)
+		again := step.Err() != nil && ctx.Err() == nil
+		cancel()
+		if err == nil || !again {
+			return out, err
+		}
+	}
 }
 
 func (s *Session) setRunning(running bool) {
@@ -124,7 +145,12 @@ func (s *Session) Halt(ctx context.Context) error {
 		// A Halt now would leave a SIGTRAP pending, for the next resume.
 		return s.learnTarget(ctx)
 	}
-	out, err := callAnyState[rpc2.CommandOut](ctx, s, "Command", api.DebuggerCommand{Name: api.Halt})
+	if s.resumer == nil && s.resumeWith != nil {
+		if s.resumer, err = startResumer(s.resumeWith, s.addr); err != nil {
+			return fmt.Errorf("halt %s: start the process that resumes it should this one be killed: %w", s.where, err)
+		}
+	}
+	out, err := callControl[rpc2.CommandOut](ctx, s, "Command", api.DebuggerCommand{Name: api.Halt})
 	switch {
 	case err != nil:
 		return fmt.Errorf("halt: %w", err)
@@ -134,7 +160,25 @@ func (s *Session) Halt(ctx context.Context) error {
 	s.mu.Lock()
 	s.running, s.resume = false, true
 	s.mu.Unlock()
-	return s.learnTarget(ctx)
+	if err := s.learnTarget(ctx); err != nil {
+		return err
+	}
+	halted, err := s.Instant(ctx, nil)
+	s.mu.Lock()
+	s.halted = halted
+	s.mu.Unlock()
+	if err == nil && s.resumer != nil {
+		s.resumer.note(halted)
+	}
+	return err
+}
+
+// Halted reports whether this session halted a running target, which Close
+// resumes.
+func (s *Session) Halted() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.resume
 }
 
 // Continue resumes a stopped target of a server and returns when it runs. It

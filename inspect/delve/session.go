@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
+	"time"
 
 	"github.com/go-delve/delve/service/rpc2"
 
@@ -74,6 +76,15 @@ type Session struct {
 	client    *rpc2.RPCClient
 	conn      net.Conn
 	version   serverVersion
+	// listenAt is where others are to join, door where they do; nil for a
+	// server that this session has for itself, or somebody else's.
+	listenAt string
+	door     *door
+	// control is nil where the server has no other clients.
+	control *control
+	// interrupted is closed when reads are no longer wanted.
+	interrupted   chan struct{}
+	interruptOnce sync.Once
 
 	// abandoned counts the calls that the server still works on although
 	// their callers are gone.
@@ -85,8 +96,16 @@ type Session struct {
 	// running is set while the target is known to run.
 	running bool
 	// resume says that this session halted a running target, which Close
-	// has to resume.
+	// has to resume if it still stands at halted.
 	resume bool
+	halted Instant
+	// resumer resumes what was halted if this process is killed, nil for none;
+	// resumeWith is the command that starts it, with addr behind it.
+	resumer    *resumer
+	resumeWith []string
+	addr       string
+	// here says that the target is a process of this host, once hostKnown.
+	hostKnown, here bool
 	// wasStopped says that the process was stopped by a signal before Attach.
 	wasStopped bool
 	// dump is the core dump in progress.
@@ -153,43 +172,90 @@ func (s *Session) ready(ctx context.Context) error {
 	return nil
 }
 
-// call makes one call of the API on a stopped target.
+// Interrupt makes reads in progress, and all later ones, fail: nobody wants
+// their answers any more, and Close need not wait for them.
+func (s *Session) Interrupt() {
+	s.interruptOnce.Do(func() { close(s.interrupted) })
+}
+
+// call makes one call of the API on a stopped target. Where other clients may
+// let the target run meanwhile, it does not wait for its stop.
 func call[T any](ctx context.Context, s *Session, method string, args any) (*T, error) {
 	if err := s.ready(ctx); err != nil {
 		return nil, err
 	}
-	return callAnyState[T](ctx, s, method, args)
+	select {
+	case <-s.interrupted:
+		return nil, fmt.Errorf("%s: %w", s.where, context.Canceled)
+	default:
+	}
+	return exchange[T](ctx, s, s.client.CallAPI, method, args, true)
 }
 
-// callAnyState makes one call of the API whatever the target does. The reply
-// is memory that nobody else knows, since an abandoned call fills it later.
+// callAnyState makes one call of the API whatever the target does.
 func callAnyState[T any](ctx context.Context, s *Session, method string, args any) (*T, error) {
+	return exchange[T](ctx, s, s.client.CallAPI, method, args, false)
+}
+
+// exchange sends one call and waits for its answer: if it is a read, not when
+// reads are interrupted, nor for a target that another client lets run. The
+// reply is memory that nobody else knows, since an abandoned call fills it
+// later.
+func exchange[T any](ctx context.Context, s *Session, send func(string, any, any) error, method string, args any, read bool) (*T, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	reply := new(T)
 	done := make(chan error, 1)
-	go func() { done <- s.client.CallAPI(method, args, reply) }()
-	select {
-	case err := <-done:
-		if err != nil {
-			return nil, s.explain(err)
+	go func() { done <- send(method, args, reply) }()
+	var interrupted <-chan struct{}
+	var unanswered <-chan time.Time
+	if read {
+		interrupted = s.interrupted
+		if s.control != nil {
+			timer := time.NewTimer(watchStep)
+			defer timer.Stop()
+			unanswered = timer.C
 		}
-		return reply, nil
-	case <-ctx.Done():
-		s.abandoned.Add(1)
-		go func() {
-			<-done
-			s.abandoned.Add(-1)
-		}()
-		return nil, fmt.Errorf("%s: gave up waiting for Delve's answer to %s: %w", s.where, method, context.Cause(ctx))
 	}
+	runs := make(chan error, 1)
+	for {
+		var why error
+		select {
+		case err := <-done:
+			if err != nil {
+				return nil, s.explain(err)
+			}
+			return reply, nil
+		case <-unanswered:
+			go func() { runs <- s.watch(ctx) }()
+			continue
+		case why = <-runs:
+		case <-interrupted:
+			why = context.Canceled
+		case <-ctx.Done():
+			why = context.Cause(ctx)
+		}
+		s.abandon(done)
+		return nil, fmt.Errorf("%s: gave up waiting for Delve's answer to %s: %w", s.where, method, why)
+	}
+}
+
+// abandon counts a call until it is done.
+func (s *Session) abandon(done <-chan error) {
+	s.abandoned.Add(1)
+	go func() {
+		<-done
+		s.abandoned.Add(-1)
+	}()
 }
 
 // explain makes one line with a recognisable cause of an error of the RPC
 // client.
 func (s *Session) explain(err error) error {
-	if errors.Is(err, rpc.ErrShutdown) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe) {
+	if lost(err) {
 		if s.usable() == ErrClosed {
 			return ErrClosed
 		}
@@ -207,6 +273,17 @@ func (s *Session) explain(err error) error {
 		return ErrNoDWARF
 	}
 	return errors.New(text)
+}
+
+// lost reports whether an error of the RPC client says that the connection is
+// gone.
+func lost(err error) bool {
+	for _, cause := range []error{rpc.ErrShutdown, io.ErrUnexpectedEOF, io.EOF, net.ErrClosed, io.ErrClosedPipe, syscall.ECONNRESET, syscall.EPIPE} {
+		if errors.Is(err, cause) {
+			return true
+		}
+	}
+	return false
 }
 
 // oneLine returns the first line of a message of Delve. A panic in the server

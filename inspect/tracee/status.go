@@ -36,6 +36,9 @@ type Status struct {
 	// Inner is the process's or thread's id in its own PID namespace.
 	Inner int
 	uid   int
+	// pending are the signals that wait to be delivered to the process or to
+	// its first thread: bit n-1 stands for signal n.
+	pending uint64
 }
 
 // ReadStatus reads /proc/PID/status. The error wraps fs.ErrNotExist or
@@ -69,6 +72,9 @@ func ReadStatus(pid int) (Status, error) {
 			}
 		case "Uid":
 			st.uid, _ = strconv.Atoi(first)
+		case "SigPnd", "ShdPnd":
+			n, _ := strconv.ParseUint(value, 16, 64)
+			st.pending |= n
 		}
 	}
 	return st, nil
@@ -77,6 +83,9 @@ func ReadStatus(pid int) (Status, error) {
 // Stopped reports whether a signal has stopped the process (job control), as
 // opposed to a tracer.
 func (st Status) Stopped() bool { return st.State == 'T' }
+
+// TrapPending reports whether the process is to get a SIGTRAP.
+func (st Status) TrapPending() bool { return st.pending&(1<<(syscall.SIGTRAP-1)) != 0 }
 
 // Dead reports whether the process has ended: only its exit status remains.
 func (st Status) Dead() bool { return st.State == 'Z' || st.State == 'X' }

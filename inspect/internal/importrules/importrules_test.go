@@ -77,7 +77,7 @@ var outside = map[string][]string{
 	"github.com/spf13/":           {"cmd/rtdbg"},
 	"github.com/peterh/liner":     {"inspect/repl"},
 	"github.com/go-delve/liner":   {},
-	"github.com/creack/pty":       {},
+	"github.com/creack/pty":       {"inspect/internal/target"},
 	"honnef.co/":                  {},
 	"github.com/google/go-dap":    {},
 	"github.com/cilium/ebpf":      {},
