@@ -105,6 +105,15 @@ type Process struct {
 	openDelve func(ctx context.Context) (*delve.Session, error)
 	delveMu   sync.Mutex
 	session   *delve.Session
+	// selection is the goroutine in which one works; untold says that Delve
+	// has another one selected.
+	selection struct {
+		mu     sync.Mutex
+		goid   uint64
+		untold bool
+	}
+	// moved says that a command of Delve has let the target run or changed it.
+	moved atomic.Bool
 
 	unwinders sync.Pool // of *stack.Unwinder
 	gsMu      sync.Mutex
@@ -187,9 +196,14 @@ func (p *Process) PrepareEval(ctx context.Context) error {
 }
 
 // Eval evaluates an expression as Delve does, in frame number frame of
-// goroutine goid; goid 0 stands for the current one.
+// goroutine goid; goid 0 stands for the selected one, or the one at which the
+// target stopped.
 func (p *Process) Eval(ctx context.Context, expr string, goid int64, frame int) (*delve.Value, error) {
-	s, err := p.delve(ctx)
+	open := p.delve
+	if goid == 0 {
+		open = p.here
+	}
+	s, err := open(ctx)
 	if err != nil {
 		return nil, err
 	}

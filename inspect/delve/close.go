@@ -64,6 +64,7 @@ func (s *Session) shut(ctx context.Context, kill bool) error {
 		return nil
 	}
 	defer s.conn.Close()
+	s.closeCLI()
 	if d != nil {
 		d.stop()
 		select {

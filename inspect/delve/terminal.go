@@ -1,0 +1,241 @@
+package delve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/user"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/go-delve/delve/pkg/config"
+	"github.com/go-delve/delve/pkg/terminal"
+	"github.com/go-delve/delve/pkg/terminal/starbind"
+	"github.com/go-delve/delve/service/api"
+	"github.com/go-delve/delve/service/rpc2"
+)
+
+// errSessionLasts refuses what would end the session behind the back of its
+// owner.
+var errSessionLasts = errors.New("a Delve session lasts as long as rtdbg: leave with exit or Ctrl-D")
+
+// cli is Delve's own terminal on a session, made when its first command comes.
+type cli struct {
+	// mu is held while a command runs.
+	mu    sync.Mutex
+	term  *terminal.Term
+	cmds  *terminal.Commands
+	env   *starbind.Env
+	relay *relay
+	conn  net.Conn
+}
+
+// Command runs a line of Delve's own terminal, such as "goroutines -t" or
+// "frame 3 print x", on the target of the session, and writes to w what it
+// prints, colours included. State that the terminal has (the selected frame,
+// displays, aliases, configuration) lasts as long as the session. The user's
+// configuration of Delve is read, nothing of it is written.
+//
+// When ctx ends, a target that the command lets run is halted, a core dump is
+// cancelled, and anything else ends with an error. Moved tells whether the
+// target is still where it was. A target that runs already is refused.
+func (s *Session) Command(ctx context.Context, w io.Writer, line string) error {
+	if slices.Equal(strings.Fields(line), []string{"config", "-save"}) {
+		return errors.New("config -save would write Delve's own configuration: do that in dlv")
+	}
+	if s.kind == KindServer {
+		if _, err := s.State(ctx); err != nil && !errors.Is(err, ErrExited) {
+			return err
+		}
+	}
+	if err := s.ready(ctx); err != nil && !errors.Is(err, ErrExited) {
+		return err
+	}
+	s.cli.mu.Lock()
+	defer s.cli.mu.Unlock()
+	s.openCLI()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	out, err := newOutput(w, cancel)
+	if err != nil {
+		return err
+	}
+	err = s.cli.run(ctx, out.w, line)
+	if werr := out.close(); werr != nil {
+		return werr
+	}
+	var exit terminal.ExitRequestError
+	switch {
+	case errors.As(err, &exit):
+		return errSessionLasts
+	case err != nil && ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
+		return errors.New(oneLine(err.Error()))
+	}
+	return nil
+}
+
+// Moved counts how often Command has let the target run or has changed it.
+func (s *Session) Moved() int64 { return s.moved.Load() }
+
+// openCLI makes the terminal.
+func (s *Session) openCLI() {
+	c := &s.cli
+	if c.term != nil {
+		return
+	}
+	// What Delve prints is this program's to page.
+	os.Unsetenv("DELVE_PAGER")
+	conf, err := readConfig()
+	if err != nil {
+		s.warnf("Delve's configuration: %v", err)
+	}
+	c.relay, c.conn = newRelay(s)
+	client := rpc2.NewClientFromConn(c.conn)
+	c.term = terminal.New(client, conf, false)
+	// Its line editor has put the terminal into another mode, which only the
+	// editor of this program may do. It asks questions nevertheless.
+	c.term.Close()
+	c.cmds, c.env = private[*terminal.Commands](c.term, "cmds"), private[*starbind.Env](c.term, "starlarkEnv")
+	if c.cmds == nil {
+		c.cmds = terminal.DebugCommands(client)
+	}
+}
+
+// private returns a field of t that Run uses and that nothing gives out: the
+// terminal's commands, to which configuration and Starlark scripts add, and its
+// Starlark, which can be interrupted. It is the zero T where this Delve has no
+// such field.
+func private[T any](t *terminal.Term, name string) (v T) {
+	f := reflect.ValueOf(t).Elem().FieldByName(name)
+	if !f.IsValid() || f.Type() != reflect.TypeFor[T]() {
+		return v
+	}
+	return *(*T)(f.Addr().UnsafePointer())
+}
+
+// run executes a line.
+func (c *cli) run(ctx context.Context, w io.Writer, line string) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("this command made Delve panic: %v", p)
+		}
+	}()
+	c.relay.begin(ctx)
+	defer c.relay.begin(context.Background())
+	stop := context.AfterFunc(ctx, c.env.Cancel) // nil allowed
+	defer stop()
+	c.term.RedirectTo(w)
+	return c.cmds.Call(line, c.term)
+}
+
+// closeCLI ends the terminal.
+func (s *Session) closeCLI() {
+	if s.cli.conn != nil {
+		s.cli.conn.Close()
+	}
+}
+
+// output carries what Delve's terminal prints to a writer. The terminal gets a
+// pipe: into anything that is neither that nor a file it would put a pager of
+// its own where standard output is a terminal (pagingWriter in
+// pkg/terminal/out.go).
+type output struct {
+	w    *os.File
+	done chan error
+}
+
+// newOutput calls stop when w takes no more.
+func newOutput(w io.Writer, stop func()) (*output, error) {
+	r, pipe, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("a pipe for Delve's output: %w", err)
+	}
+	o := &output{w: pipe, done: make(chan error, 1)}
+	go func() {
+		_, err := io.Copy(w, r)
+		r.Close()
+		if err != nil {
+			stop()
+		}
+		o.done <- err
+	}()
+	return o, nil
+}
+
+// close waits until all has been written, and returns why it was not.
+func (o *output) close() error {
+	o.w.Close()
+	return <-o.done
+}
+
+// readConfig reads the user's configuration of Delve. Where there is none, or
+// one that Delve would move to another place, it is the default: reading it
+// would write.
+func readConfig() (*config.Config, error) {
+	path, err := config.GetConfigFilePath("config.yml")
+	if err != nil {
+		return &config.Config{}, err
+	}
+	if _, err := os.Stat(path); err != nil {
+		return &config.Config{}, nil
+	}
+	if u, err := user.Current(); err == nil {
+		if _, err := os.Stat(filepath.Join(u.HomeDir, ".dlv", "config.yml")); err == nil {
+			return &config.Config{}, nil
+		}
+	}
+	return config.LoadConfig()
+}
+
+// commandRow is a command in the list of Delve's documentation, aliasRow its
+// other names.
+var (
+	commandRow = regexp.MustCompile(`(?m)^\[([^]]+)\]\(#[^)]*\) \|`)
+	aliasRow   = regexp.MustCompile(`(?m)^Aliases:(.*)$`)
+)
+
+// Commands are the names of the commands that Delve's own terminal has, sorted.
+func Commands() []string {
+	var doc strings.Builder
+	terminal.DebugCommands(nil).WriteMarkdown(&doc)
+	var names []string
+	for _, m := range commandRow.FindAllStringSubmatch(doc.String(), -1) {
+		names = append(names, m[1])
+	}
+	for _, m := range aliasRow.FindAllStringSubmatch(doc.String(), -1) {
+		names = append(names, strings.Fields(m[1])...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// SelectGoroutine makes a goroutine the one in which Delve's commands work.
+// Other clients of a server see that.
+func (s *Session) SelectGoroutine(ctx context.Context, goid int64) error {
+	if _, err := call[rpc2.CommandOut](ctx, s, "Command", api.DebuggerCommand{Name: api.SwitchGoroutine, GoroutineID: goid}); err != nil {
+		return fmt.Errorf("select goroutine %d in Delve: %w", goid, err)
+	}
+	return nil
+}
+
+// SelectedGoroutine returns the goroutine in which Delve's commands work, 0 for
+// none.
+func (s *Session) SelectedGoroutine(ctx context.Context) (int64, error) {
+	out, err := call[rpc2.StateOut](ctx, s, "State", rpc2.StateIn{NonBlocking: true})
+	switch {
+	case err != nil:
+		return 0, err
+	case out.State == nil || out.State.SelectedGoroutine == nil:
+		return 0, nil
+	}
+	return out.State.SelectedGoroutine.ID, nil
+}
