@@ -88,3 +88,6 @@ func (p *Process) Dlv(ctx context.Context, w io.Writer, line string) error {
 
 // DlvCommands are the names of the commands of Delve's own terminal, sorted.
 func DlvCommands() []string { return delve.Commands() }
+
+// DlvResumes are the names of those that let the target run.
+func DlvResumes() []string { return delve.Resuming() }

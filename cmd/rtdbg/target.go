@@ -23,6 +23,9 @@ type opening struct {
 	open func(ctx context.Context, o inspect.Options) (*inspect.Process, error)
 	// name names it in the prompt.
 	name func(inspect.Info) string
+	// reopen, which may be nil, reads the target again for a prompt, as
+	// repl.Terminal has it.
+	reopen func(ctx context.Context, old *inspect.Process) (*inspect.Process, error)
 	// done, which may be nil, is called after the target is closed.
 	done func() error
 	// file says that the target is a file, which need not be let go.
@@ -66,7 +69,7 @@ func completeCommand(n int) cobra.CompletionFunc {
 		if len(args) != n {
 			return nil, cobra.ShellCompDirectiveDefault
 		}
-		scripts, err := star.Scripts()
+		scripts, _, err := star.Commands()
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveError
 		}
@@ -125,7 +128,12 @@ func (a *app) answer(ctx context.Context, t opening, words []string) error {
 	if interactive {
 		stop()
 		a.signals.leaveInterrupt()
-		return repl.Interact(ctx, p, req, term.session(t.name(p.Info()), a))
+		s := term.session(t.name(p.Info()), a)
+		s.Reopen = t.reopen
+		if s.Reopen == nil && p.Info().Server != "" {
+			s.Reopen = func(ctx context.Context, old *inspect.Process) (*inspect.Process, error) { return old.Reread(ctx) }
+		}
+		return repl.Interact(ctx, p, req, s)
 	}
 	if term.out && out.File == nil {
 		req.Out = bar.Before(req.Out)
@@ -157,7 +165,7 @@ func (a *app) request(words []string, term terminal) (req repl.Request, interact
 	}
 	req = repl.Request{
 		Files: a.files, Exprs: a.exprs, Format: format, Out: a.std.out,
-		Options: render.Options{Terminal: term.out, Width: term.width}, Trace: a.verbose,
+		Options: render.Options{Terminal: term.out, Width: term.width, Colour: term.colour()}, Trace: a.verbose,
 	}
 	for _, f := range a.files {
 		if _, err := os.Stat(f); err != nil {

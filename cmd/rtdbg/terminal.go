@@ -56,12 +56,18 @@ func isTerminal(stream any) bool {
 	return err == nil
 }
 
+// colour reports whether standard output is a terminal that shows colours and
+// whose user wants them (https://no-color.org).
+func (t terminal) colour() bool {
+	return t.out && os.Getenv("NO_COLOR") == "" && knowsCursor(os.Getenv("TERM"))
+}
+
 // both reports whether a user can be asked.
 func (t terminal) both() bool { return t.in && t.out }
 
 // session is the terminal as the REPL wants it.
 func (t terminal) session(target string, a *app) repl.Terminal {
-	r := repl.Terminal{In: a.std.in, Err: a.std.err, Target: target, Bar: a.bar.Load()}
+	r := repl.Terminal{In: a.std.in, Err: a.std.err, Target: target, Bar: a.bar.Load(), Pager: repl.Pager()}
 	// A width of 0 is a terminal that cannot say: a line editor would not
 	// know where lines wrap.
 	r.Edit = t.both() && t.width > 0 && knowsCursor(os.Getenv("TERM"))

@@ -196,23 +196,40 @@ func readConfig() (*config.Config, error) {
 	return config.LoadConfig()
 }
 
-// commandRow is a command in the list of Delve's documentation, aliasRow its
-// other names.
+// aliasRow is what a command is called besides its name in Delve's
+// documentation, groupRow a command in the list of a group.
 var (
-	commandRow = regexp.MustCompile(`(?m)^\[([^]]+)\]\(#[^)]*\) \|`)
-	aliasRow   = regexp.MustCompile(`(?m)^Aliases:(.*)$`)
+	aliasRow = regexp.MustCompile(`(?m)^Aliases:(.*)$`)
+	groupRow = regexp.MustCompile(`(?m)^\[([^]]+)\]\(#[^)]*\) \|`)
 )
 
 // Commands are the names of the commands that Delve's own terminal has, sorted.
 func Commands() []string {
+	return commandNames(func(string) bool { return true })
+}
+
+// Resuming are the names of those that let the target run.
+func Resuming() []string {
+	return commandNames(func(group string) bool { return group == "Running the program" })
+}
+
+// commandNames are the names of the commands in the groups wanted. Delve gives
+// them out in its documentation only, in sections: first one for each group
+// with its list, then one for each command.
+func commandNames(wanted func(group string) bool) []string {
 	var doc strings.Builder
 	terminal.DebugCommands(nil).WriteMarkdown(&doc)
 	var names []string
-	for _, m := range commandRow.FindAllStringSubmatch(doc.String(), -1) {
-		names = append(names, m[1])
-	}
-	for _, m := range aliasRow.FindAllStringSubmatch(doc.String(), -1) {
-		names = append(names, strings.Fields(m[1])...)
+	for _, section := range strings.Split(doc.String(), "\n## ") {
+		title, text, _ := strings.Cut(section, "\n")
+		if list := groupRow.FindAllStringSubmatch(text, -1); wanted(title) {
+			for _, m := range list {
+				names = append(names, m[1])
+			}
+		}
+		if m := aliasRow.FindStringSubmatch(text); m != nil && slices.Contains(names, title) {
+			names = append(names, strings.Fields(m[1])...)
+		}
 	}
 	slices.Sort(names)
 	return slices.Compact(names)

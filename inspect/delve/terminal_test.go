@@ -195,10 +195,20 @@ type refusing struct{}
 func (refusing) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
 func TestCommandsAreThoseOfDelve(t *testing.T) {
-	names := Commands()
-	for _, want := range []string{"bt", "stack", "goroutines", "grs", "frame", "list", "ls", "continue", "x"} {
-		if !slices.Contains(names, want) {
-			t.Errorf("%s is missing in %q", want, names)
+	for _, tt := range []struct {
+		name        string
+		known, runs bool
+	}{
+		{"bt", true, false}, {"stack", true, false}, {"goroutines", true, false}, {"grs", true, false}, {"frame", true, false},
+		{"list", true, false}, {"x", true, false}, {"break", true, false},
+		{"continue", true, true}, {"c", true, true}, {"next", true, true}, {"n", true, true}, {"rev", true, true},
+		{"nonsense", false, false}, {"Running", false, false}, {"Commands", false, false},
+	} {
+		if got := slices.Contains(Commands(), tt.name); got != tt.known {
+			t.Errorf("%s is a command: %t", tt.name, got)
+		}
+		if got := slices.Contains(Resuming(), tt.name); got != tt.runs {
+			t.Errorf("%s lets the target run: %t", tt.name, got)
 		}
 	}
 }

@@ -51,6 +51,9 @@ type Options struct {
 	// Width is the terminal's width in columns: longer rows of tables are
 	// cut. 0 cuts nothing.
 	Width int
+	// Colour says that the output is a terminal that shows colours, and that
+	// its user wants them.
+	Colour bool
 }
 
 // UnsupportedError says that a report has no form that a format can show.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"rtdbg/inspect"
 	"rtdbg/inspect/star"
 )
 
@@ -76,8 +77,13 @@ func (k completion) words(before string) (start int, words []string) {
 func (k completion) argument(before, command string) (int, []string) {
 	start := strings.LastIndexByte(before, ' ') + 1
 	word := before[start:]
-	if command == "help" {
+	switch command {
+	case "help":
 		return start, withPrefix(append(k.c.in.Names(), k.c.commands()...), word)
+	case "goto":
+		return start, k.ids("goid", word)
+	case "dlv":
+		return start, k.dlv(strings.Fields(before[:start])[1:], word)
 	}
 	for _, s := range k.c.scripts {
 		if s.Name != command {
@@ -96,6 +102,22 @@ func (k completion) argument(before, command string) (int, []string) {
 		return start, withPrefix(words, word)
 	}
 	return start, nil
+}
+
+// dlv completes a command of Delve's: its name, or the goroutine that it takes.
+func (k completion) dlv(words []string, word string) []string {
+	switch {
+	case len(words) == 0, len(words) == 1 && (words[0] == "help" || words[0] == "h"):
+		return withPrefix(inspect.DlvCommands(), word)
+	case len(words) == 1 && (words[0] == "goroutine" || words[0] == "gr"):
+		return k.ids("goid", word)
+	case len(words) == 2:
+		switch words[0] {
+		case "goroutine", "gr", "frame":
+			return withPrefix(inspect.DlvCommands(), word)
+		}
+	}
+	return nil
 }
 
 // callArgument completes an argument of a builtin: an id, or a parameter's

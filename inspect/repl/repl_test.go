@@ -26,16 +26,17 @@ func newConsole(t *testing.T, out *strings.Builder) (*console, []int64) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { p.Close() })
-	scripts, err := star.Scripts()
+	scripts, _, err := star.Commands()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newSession(p, Request{Format: render.Formats()[0], Out: out})
+	screen := newScreen(out, Terminal{})
+	s := newSession(p, Request{Format: render.Formats()[0], Out: screen})
 	n, err := count(t.Context(), p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &console{goroutines: n, session: s, p: p, scripts: scripts, term: Terminal{Err: out}, interrupts: make(chan os.Signal, 1), target: free()}, c.Vars.Ints(t, "worker.goids")
+	return &console{goroutines: n, session: s, p: p, scripts: scripts, term: Terminal{Err: out}, screen: screen, interrupts: make(chan os.Signal, 1), target: free()}, c.Vars.Ints(t, "worker.goids")
 }
 
 func TestCompletion(t *testing.T) {
@@ -76,6 +77,15 @@ func TestCompletion(t *testing.T) {
 		{"waiters ", "waiters ", "x=!"},
 		{"goroutines b", "goroutines ", "brief=!"},
 		{"help wa", "help ", "waiters"},
+		{"goto " + worker, "goto ", worker},
+		{"dlv goroutine", "dlv ", "goroutines"},
+		{"dlv contin", "dlv ", "continue!"},
+		{"dlv help bre", "dlv help ", "breakpoints"},
+		{"dlv goroutine ", "dlv goroutine ", worker},
+		{"dlv goroutine 1 bt", "dlv goroutine 1 ", "bt!"},
+		{"dlv print ", "dlv print ", ""},
+		{"dlv(", "dlv(", "command=!"},
+		{"refr", "", "refresh!"},
 		{"help", "", "help!"},
 		{"", "", "why"},
 		{"é = wak", "é = ", "wakers!"},
@@ -127,6 +137,19 @@ func TestLinesAreCommandsOrStarlark(t *testing.T) {
 		{"dir(g(1))[0]", "\"addr\"\n"},
 		{"hex(g(1).addr)", "\"0x"},
 		{"g(1).addr", " (0x"},
+		{"refresh", "error: this target does not change: there is nothing to refresh\n"},
+		{"refresh now", "error: usage: refresh\n"},
+		{"help refresh", "read the target again, as it stands now"},
+		{"goto 0", "has no goroutine 0\n"},
+		{"goto", "error: usage: goto GOID, a goroutine id\n"},
+		{"goto 1", ""},
+		{"g().goid", "1\n"},
+		{"dlv help bt", "Print stack trace."},
+		{"dlv goroutines", "* Goroutine 1 "},
+		{"type(dlv('goroutines'))", "\"string\"\n"},
+		{"dlv = 3", "note: dlv hides the builtin until you type: forget dlv\n"},
+		{"dlv", "3\n"},
+		{"forget dlv", ""},
 		{"why = 3", "note: why hides the builtin until you type: forget why\n"},
 		{"why = 4", ""},
 		{"why", "4\n"},
@@ -150,6 +173,17 @@ func TestLinesAreCommandsOrStarlark(t *testing.T) {
 		if !c.line(t.Context(), line) {
 			t.Errorf("%s does not end the session", line)
 		}
+	}
+}
+
+func TestNoScriptHasTheNameOfACommandOfThePrompt(t *testing.T) {
+	var names []string
+	for _, o := range ownCommands() {
+		names = append(names, o.name)
+	}
+	slices.Sort(names)
+	if !slices.Equal(names, star.PromptCommands()) {
+		t.Errorf("the prompt has %q, scripts may not have %q", names, star.PromptCommands())
 	}
 }
 
@@ -199,7 +233,7 @@ func TestAPanicCostsOneAnswer(t *testing.T) {
 	if got := out.String(); !strings.HasPrefix(got, "error: internal error: ") || strings.Count(got, "\n") != 1 {
 		t.Errorf("got %q", got)
 	}
-	c.req.Out = &out
+	c.req.Out = c.screen
 	out.Reset()
 	c.line(t.Context(), "1 + 2")
 	if out.String() != "3\n" {
@@ -218,7 +252,7 @@ func TestWhatDoesNotNoticeAnInterruptIsLeftBehind(t *testing.T) {
 		<-entered
 		c.interrupts <- os.Interrupt
 	}()
-	err := c.evaluate(t.Context(), func(context.Context) error {
+	err := c.evaluate(t.Context(), false, func(context.Context) error {
 		close(entered)
 		<-release
 		ended = true
@@ -231,7 +265,7 @@ func TestWhatDoesNotNoticeAnInterruptIsLeftBehind(t *testing.T) {
 		t.Errorf("completion reads the target beside an evaluation: %q", words)
 	}
 	time.AfterFunc(10*time.Millisecond, func() { close(release) })
-	err = c.evaluate(t.Context(), func(context.Context) error {
+	err = c.evaluate(t.Context(), false, func(context.Context) error {
 		if !ended {
 			return errors.New("it began beside the one before")
 		}
@@ -243,7 +277,7 @@ func TestWhatDoesNotNoticeAnInterruptIsLeftBehind(t *testing.T) {
 	c.end()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := c.evaluate(ctx, func(context.Context) error { return nil }); !errors.Is(err, context.Canceled) {
+	if err := c.evaluate(ctx, false, func(context.Context) error { return nil }); !errors.Is(err, context.Canceled) {
 		t.Errorf("after the end: %v", err)
 	}
 }
