@@ -165,7 +165,7 @@ func (a *app) request(words []string, term terminal) (req repl.Request, interact
 	}
 	req = repl.Request{
 		Files: a.files, Exprs: a.exprs, Format: format, Out: a.std.out,
-		Options: render.Options{Terminal: term.out, Width: term.width, Colour: term.colour()}, Trace: a.verbose,
+		Options: render.Options{Terminal: term.out, Width: term.width, Palette: term.palette()}, Trace: a.verbose,
 	}
 	for _, f := range a.files {
 		if _, err := os.Stat(f); err != nil {

@@ -7,7 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rtdbg/inspect/progress"
+	"rtdbg/inspect/render"
 	"rtdbg/inspect/repl"
+	"rtdbg/inspect/star"
 )
 
 // terminal says which standard streams are terminals.
@@ -56,10 +58,13 @@ func isTerminal(stream any) bool {
 	return err == nil
 }
 
-// colour reports whether standard output is a terminal that shows colours and
+// palette is nil unless standard output is a terminal that shows colours and
 // whose user wants them (https://no-color.org).
-func (t terminal) colour() bool {
-	return t.out && os.Getenv("NO_COLOR") == "" && knowsCursor(os.Getenv("TERM"))
+func (t terminal) palette() *render.Palette {
+	if !t.out || os.Getenv("NO_COLOR") != "" || !knowsCursor(os.Getenv("TERM")) {
+		return nil
+	}
+	return star.Palette()
 }
 
 // both reports whether a user can be asked.

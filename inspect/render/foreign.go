@@ -17,7 +17,7 @@ type foreign struct {
 }
 
 // Foreign returns a writer to w of text that another program has coloured. Its
-// colours stay where the options ask for colour and go elsewhere; no other
+// colours stay where there is a palette and go elsewhere; no other
 // control character reaches a terminal. Close writes a last line that lacks its
 // end.
 func Foreign(w io.Writer, o Options) io.WriteCloser { return &foreign{w: w, o: o} }
@@ -59,7 +59,7 @@ func (f *foreign) clean() []byte {
 	at := 0
 	for _, m := range colourEscape.FindAllIndex(f.line, -1) {
 		add(f.line[at:m[0]])
-		if f.o.Colour {
+		if f.o.Palette != nil {
 			out = append(out, f.line[m[0]:m[1]]...)
 		}
 		at = m[1]

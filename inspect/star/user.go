@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"go.starlark.net/syntax"
-
 	"rtdbg/scripts"
 )
 
@@ -76,7 +74,7 @@ func userScript(name string) (*Script, error) {
 		return nil, fs.ErrNotExist
 	}
 	path := filepath.Join(dir, name+".star")
-	switch _, err := syntax.ParseExpr("", name, 0); {
+	switch _, err := dialect().ParseExpr("", name, 0); {
 	case slices.Contains(scripts.Names(), name), slices.Contains(PromptCommands(), name):
 		return nil, usagef("%s: %s is a command of rtdbg already: rename the file", path, name)
 	case err != nil || strings.ContainsAny(name, " \t\"'"):
