@@ -92,6 +92,9 @@ func (k completion) argument(before, command string) (int, []string) {
 		var words []string
 		for _, p := range s.Params {
 			words = append(words, p.Name+"=")
+			if p.Flag() {
+				words = append(words, "--"+p.Name)
+			}
 			if value, ok := strings.CutPrefix(word, p.Name+"="); ok {
 				return start + len(p.Name) + 1, k.ids(p.Name, value)
 			}

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"rtdbg/inspect"
 	"rtdbg/inspect/render"
 	"rtdbg/inspect/repl/repltest"
@@ -76,6 +78,8 @@ func TestCompletion(t *testing.T) {
 		{"wakers goid=", "wakers goid=", worker},
 		{"waiters ", "waiters ", "x=!"},
 		{"goroutines b", "goroutines ", "brief=!"},
+		{"goroutines --", "goroutines ", "--all"},
+		{"wakers --", "wakers ", ""},
 		{"help wa", "help ", "waiters"},
 		{"goto " + worker, "goto ", worker},
 		{"dlv goroutine", "dlv ", "goroutines"},
@@ -222,6 +226,56 @@ func TestHistoryKeepsWhatIsFitToBeTyped(t *testing.T) {
 	h.close()
 	if _, err := openHistory("/dev/null/x"); err == nil {
 		t.Error("a history below a device was opened")
+	}
+}
+
+// TestHistoriesSideBySide has two sessions type lines in turn while a third
+// shortens the file.
+func TestHistoriesSideBySide(t *testing.T) {
+	old := unix.Umask(0)
+	defer unix.Umask(old)
+	path := filepath.Join(t.TempDir(), "rtdbg", "history")
+	open := func() *history {
+		t.Helper()
+		h, err := openHistory(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(h.close)
+		return h
+	}
+	a, b := open(), open()
+	for i := range historyLines {
+		a.add(fmt.Sprint("a", i))
+		b.add(fmt.Sprint("b", i))
+	}
+	a.add("a before")
+	if c := open(); len(c.lines) != historyLines {
+		t.Errorf("%d lines after shortening, want %d", len(c.lines), historyLines)
+	}
+	a.add("a after")
+	b.add("b after")
+	lines := open().lines
+	if got := lines[len(lines)-3:]; !slices.Equal(got, []string{"a before", "a after", "b after"}) {
+		t.Errorf("the last lines are %q", got)
+	}
+	for path, want := range map[string]os.FileMode{path: 0o600, filepath.Dir(path): 0o700} {
+		if st, err := os.Stat(path); err != nil || st.Mode().Perm() != want {
+			t.Errorf("%s: mode %v, %v", path, st.Mode(), err)
+		}
+	}
+}
+
+func TestAHistoryIsARegularFile(t *testing.T) {
+	dir := t.TempDir()
+	fifo := filepath.Join(dir, "fifo")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{fifo, dir, "/dev/null"} {
+		if _, err := openHistory(path); err == nil || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v", path, err)
+		}
 	}
 }
 

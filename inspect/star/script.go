@@ -226,7 +226,7 @@ func (s *Script) ParseArgs(words, flags []string) (Args, error) {
 		name, val, hasValue := strings.Cut(strings.TrimPrefix(f, "--"), "=")
 		name = strings.ReplaceAll(name, "-", "_")
 		if p := s.param(name); p != nil && !hasValue {
-			if !p.isBool() {
+			if !p.Flag() {
 				return Args{}, usagef("%s: --%s needs a value: --%s=…", s.Name, name, name)
 			}
 			val = "true"
@@ -318,7 +318,9 @@ func (s *Script) bind(a Args) ([]starlark.Tuple, error) {
 	return kwargs, nil
 }
 
-func (p *Param) isBool() bool { return p.Default == "True" || p.Default == "False" }
+// Flag reports whether the parameter is true or false, and so can be given as
+// --NAME.
+func (p *Param) Flag() bool { return p.Default == "True" || p.Default == "False" }
 
 // convert gives an argument the type of the parameter's default: a bool, an
 // integer, a string; without one, an integer where it reads as one.
@@ -326,7 +328,7 @@ func (p *Param) convert(text string) (starlark.Value, error) {
 	n, numErr := strconv.ParseUint(text, 0, 64)
 	_, defErr := strconv.ParseInt(p.Default, 0, 64)
 	switch {
-	case p.isBool():
+	case p.Flag():
 		b, err := strconv.ParseBool(strings.ToLower(text))
 		if err != nil {
 			return nil, fmt.Errorf("%s must be true or false, not %q", p.Name, text)
