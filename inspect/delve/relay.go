@@ -9,6 +9,7 @@ import (
 	"net/rpc/jsonrpc"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/go-delve/delve/service/api"
 	"github.com/go-delve/delve/service/rpc2"
@@ -123,9 +124,13 @@ func (r *relay) call(method string, args json.RawMessage) (json.RawMessage, erro
 		return *result, err
 	case <-ctx.Done():
 	}
-	if r.stop(method, effect) {
-		err := <-done
-		return *result, err
+	for r.stop(method, effect) {
+		select {
+		case err := <-done:
+			return *result, err
+		case <-time.After(stopAgain):
+			// A halt that comes just before the target runs can be lost.
+		}
 	}
 	r.s.abandoned.Add(1)
 	go func() {
@@ -134,6 +139,10 @@ func (r *relay) call(method string, args json.RawMessage) (json.RawMessage, erro
 	}()
 	return nil, errInterrupted
 }
+
+// stopAgain is how long a call that was told to end may take before it is told
+// again.
+const stopAgain = 200 * time.Millisecond
 
 // stop has the server end the call in progress in its own way, and reports
 // whether there is one: a target that runs is halted, a core dump is cancelled.

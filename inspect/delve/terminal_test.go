@@ -135,13 +135,15 @@ func TestCommandRefusals(t *testing.T) {
 }
 
 func TestInterruptedContinueHaltsTheTarget(t *testing.T) {
-	c := start(t, "dwarf")
-	for name, open := range map[string]func() *Session{
-		"process": func() *Session { return attach(t, c) },
-		"server":  func() *Session { return connect(t, headless(t, c, false, "tcp"), ConnectOptions{}) },
+	for name, open := range map[string]func(*testing.T, *child) *Session{
+		"process": attach,
+		"server": func(t *testing.T, c *child) *Session {
+			return connect(t, headless(t, c, false, "tcp"), ConnectOptions{})
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := open()
+			c := start(t, "dwarf")
+			s := open(t, c)
 			ctx, cancel := context.WithCancel(testContext(t))
 			go func() {
 				c.mustRun() // the target runs: it is told by what it does
