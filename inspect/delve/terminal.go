@@ -18,8 +18,10 @@ import (
 	"github.com/go-delve/delve/pkg/config"
 	"github.com/go-delve/delve/pkg/terminal"
 	"github.com/go-delve/delve/pkg/terminal/starbind"
+	"github.com/go-delve/delve/service"
 	"github.com/go-delve/delve/service/api"
 	"github.com/go-delve/delve/service/rpc2"
+	"golang.org/x/sys/unix"
 )
 
 // errSessionLasts refuses what would end the session behind the back of its
@@ -100,14 +102,27 @@ func (s *Session) openCLI() {
 	}
 	c.relay, c.conn = newRelay(s)
 	client := rpc2.NewClientFromConn(c.conn)
-	c.term = terminal.New(client, conf, false)
-	// Its line editor has put the terminal into another mode, which only the
-	// editor of this program may do. It asks questions nevertheless.
-	c.term.Close()
+	c.term = newTerm(client, conf)
 	c.cmds, c.env = private[*terminal.Commands](c.term, "cmds"), private[*starbind.Env](c.term, "starlarkEnv")
 	if c.cmds == nil {
 		c.cmds = terminal.DebugCommands(client)
 	}
+}
+
+// newTerm makes a terminal of Delve's. Its line editor puts the terminal of this
+// process into another mode at once, which is for the editor of this program to
+// do; that is taken back. It asks its questions nevertheless.
+func newTerm(client service.Client, conf *config.Config) *terminal.Term {
+	before, err := unix.IoctlGetTermios(unix.Stdin, unix.TCGETS)
+	t := terminal.New(client, conf, false)
+	if err != nil {
+		return t // standard input is no terminal
+	}
+	// Setting it, even to what it is, would stop a process in the background.
+	if after, err := unix.IoctlGetTermios(unix.Stdin, unix.TCGETS); err == nil && *after != *before {
+		_ = unix.IoctlSetTermios(unix.Stdin, unix.TCSETS, before)
+	}
+	return t
 }
 
 // private returns a field of t that Run uses and that nothing gives out: the
@@ -137,10 +152,18 @@ func (c *cli) run(ctx context.Context, w io.Writer, line string) (err error) {
 	return c.cmds.Call(line, c.term)
 }
 
-// closeCLI ends the terminal.
+// closeCLI ends the terminal. Its own Close would put the terminal of this
+// process into the mode that it once had.
 func (s *Session) closeCLI() {
-	if s.cli.conn != nil {
-		s.cli.conn.Close()
+	c := &s.cli
+	if c.conn == nil {
+		return
+	}
+	c.conn.Close()
+	if c.mu.TryLock() {
+		defer c.mu.Unlock()
+		// What a transcript still holds is written. Without one that fails.
+		_ = c.cmds.Call("transcript -off", c.term)
 	}
 }
 

@@ -93,6 +93,19 @@ func TestCommandIsDelvesOwnTerminal(t *testing.T) {
 	}
 }
 
+func TestTranscriptsAreWrittenInTheEnd(t *testing.T) {
+	s := attach(t, start(t, "dwarf"))
+	file := filepath.Join(t.TempDir(), "transcript")
+	mustPrint(t, s, "transcript "+file)
+	mustPrint(t, s, "print main.text", "a string of the child")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(file); err != nil || !strings.Contains(string(text), "a string of the child") {
+		t.Errorf("the transcript is %q, %v", text, err)
+	}
+}
+
 func TestCommandReadsTheConfigurationOfDelve(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("XDG_CONFIG_HOME", dir)

@@ -43,6 +43,13 @@ func TestDlvInsideThePrompt(t *testing.T) {
 	k.typ("g().goid\r")
 	k.expect(fmt.Sprintf("%d\r\n", workers[1]))
 	at(workers[1])
+	k.typ("dlv source -\r") // Delve asks for lines itself
+	k.expect(">>> ")
+	k.typ("20 + 1\r")
+	k.expect("21\r\n")
+	k.expect(">>> ")
+	k.typ("\x04")
+	at(workers[1])
 	k.typ("dlv goroutin\t")
 	k.expect("dlv goroutine")
 	k.typ("\x03")

@@ -275,8 +275,10 @@ func (c *console) answer(ctx context.Context, h how, f func(context.Context) err
 func (c *console) display(ctx context.Context, h how, f func(context.Context) error) error {
 	evaluation, cancel := context.WithCancel(ctx)
 	defer cancel()
-	c.req.Options.Width = c.screen.begin(ctx, cancel, h.live)
-	err := c.evaluate(evaluation, h.patient, f)
+	err := c.evaluate(evaluation, h.patient, func(evaluation context.Context) error {
+		c.req.Options.Width = c.screen.begin(ctx, cancel, h.live)
+		return f(evaluation)
+	})
 	if left := c.screen.end(); left {
 		return nil
 	}
