@@ -204,6 +204,34 @@ func TestInterruptedCommandEnds(t *testing.T) {
 	}
 }
 
+// TestInterruptedScriptsOfDelveEnd interrupts scripts that never end once they
+// have printed something: one asks the server again and again, one does not.
+func TestInterruptedScriptsOfDelveEnd(t *testing.T) {
+	s := attach(t, start(t, "dwarf"))
+	for name, src := range map[string]string{
+		"asks":  "def main():\n  while True:\n    dlv_command('print main.text')\n",
+		"spins": "def main():\n  print('begun')\n  while True:\n    pass\n",
+	} {
+		script := filepath.Join(t.TempDir(), name+".star")
+		if err := os.WriteFile(script, []byte(src), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(testContext(t))
+		if err := s.Command(ctx, calling(cancel), "source "+script); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	mustPrint(t, s, "print main.text", "a string of the child")
+}
+
+// calling is a writer that calls a function.
+type calling func()
+
+func (c calling) Write(p []byte) (int, error) {
+	c()
+	return len(p), nil
+}
+
 // refusing is a writer whose reader has left.
 type refusing struct{}
 
