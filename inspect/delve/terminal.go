@@ -65,16 +65,12 @@ func (s *Session) Command(ctx context.Context, w io.Writer, line string) error {
 	s.openCLI()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	out, err := newOutput(w, cancel)
-	if err != nil {
-		return err
-	}
-	err = s.cli.run(ctx, out.w, line)
-	if werr := out.close(); werr != nil {
-		return werr
-	}
+	out := &output{w: w, stop: cancel}
+	err := s.cli.run(ctx, out, line)
 	var exit terminal.ExitRequestError
 	switch {
+	case out.err != nil:
+		return out.err
 	case errors.As(err, &exit):
 		return errSessionLasts
 	case err != nil && ctx.Err() != nil:
@@ -94,8 +90,9 @@ func (s *Session) openCLI() {
 	if c.term != nil {
 		return
 	}
-	// What Delve prints is this program's to page.
-	os.Unsetenv("DELVE_PAGER")
+	// What Delve prints is this program's to page. A pager that cannot be run is
+	// the one way to say so (pagingWriter in pkg/terminal/out.go).
+	os.Setenv("DELVE_PAGER", os.DevNull)
 	conf, err := readConfig()
 	if err != nil {
 		s.warnf("Delve's configuration: %v", err)
@@ -167,37 +164,21 @@ func (s *Session) closeCLI() {
 	}
 }
 
-// output carries what Delve's terminal prints to a writer. The terminal gets a
-// pipe: into anything that is neither that nor a file it would put a pager of
-// its own where standard output is a terminal (pagingWriter in
-// pkg/terminal/out.go).
+// output is what Delve's terminal prints to. A failure to write ends the
+// command, which does not look at it.
 type output struct {
-	w    *os.File
-	done chan error
+	w    io.Writer
+	stop func()
+	err  error
 }
 
-// newOutput calls stop when w takes no more.
-func newOutput(w io.Writer, stop func()) (*output, error) {
-	r, pipe, err := os.Pipe()
-	if err != nil {
-		return nil, fmt.Errorf("a pipe for Delve's output: %w", err)
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.w.Write(p)
+	if err != nil && o.err == nil {
+		o.err = err
+		o.stop()
 	}
-	o := &output{w: pipe, done: make(chan error, 1)}
-	go func() {
-		_, err := io.Copy(w, r)
-		r.Close()
-		if err != nil {
-			stop()
-		}
-		o.done <- err
-	}()
-	return o, nil
-}
-
-// close waits until all has been written, and returns why it was not.
-func (o *output) close() error {
-	o.w.Close()
-	return <-o.done
+	return n, err
 }
 
 // readConfig reads the user's configuration of Delve. Where there is none, or

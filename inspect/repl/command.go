@@ -28,7 +28,8 @@ type how struct {
 	// patient waits for the end after Ctrl-C, which the work notices: Delve
 	// says where it has stopped the target.
 	patient bool
-	// live shows each line at once and never in a pager.
+	// live shows what is printed at once, and not in a pager: the target runs
+	// meanwhile, or Delve asks the user something.
 	live bool
 }
 
@@ -130,7 +131,7 @@ func split(line string) ([]string, error) {
 func (c *console) runCommand(ctx context.Context, name, rest string) {
 	if o, ok := own(name); ok {
 		h := o.how
-		h.live = name == "dlv" && dlvResumes(rest)
+		h.live = name == "dlv" && dlvIsLive(rest)
 		c.answer(ctx, h, func(ctx context.Context) error { return o.run(c, ctx, rest) })
 		return
 	}

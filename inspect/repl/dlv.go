@@ -20,8 +20,9 @@ func (c *console) dlv(ctx context.Context, rest string) error {
 	return errors.Join(err, w.Close())
 }
 
-// dlvResumes reports whether a command of Delve's lets the target run.
-func dlvResumes(line string) bool {
+// dlvIsLive reports whether a command of Delve's lets the target run, or may ask
+// for lines.
+func dlvIsLive(line string) bool {
 	word, _, _ := strings.Cut(line, " ")
-	return slices.Contains(inspect.DlvResumes(), word)
+	return word == "source" || slices.Contains(inspect.DlvResumes(), word)
 }

@@ -102,7 +102,7 @@ func TestLeavingThePagerIsNoError(t *testing.T) {
 	k.say("1+1", "2\r\n")
 	k.typ("\x04")
 	k.ends(0)
-	if text := k.text(); strings.Contains(text, "error") || strings.Contains(text, "interrupted") || !strings.Contains(text, "line 0\r\n") {
+	if text := k.text(); strings.Contains(text, "error: ") || strings.Contains(text, "interrupted") || !strings.Contains(text, "line 0\r\n") {
 		t.Errorf("the terminal shows %q", text)
 	}
 }

@@ -142,6 +142,8 @@ func (s *screen) hold(a *answer, p []byte) (long bool) {
 		return true
 	}
 	switch {
+	case a.shown > 0:
+		a.show(s.w)
 	case a.timer == nil:
 		a.timer = time.AfterFunc(holdBack, func() {
 			s.mu.Lock()
@@ -150,8 +152,6 @@ func (s *screen) hold(a *answer, p []byte) (long bool) {
 				a.show(s.w)
 			}
 		})
-	case a.shown > 0:
-		a.show(s.w)
 	}
 	return false
 }
