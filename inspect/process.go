@@ -145,6 +145,8 @@ type Process struct {
 	gorootOnce sync.Once
 	gorootDir  string
 
+	// unguard, if not nil, ends the guard of a process that is let go.
+	unguard func() error
 	closers []func() error
 }
 
@@ -159,6 +161,10 @@ func (p *Process) Close() error {
 	if p.session != nil {
 		errs = append(errs, p.session.Close())
 		p.session = nil
+	}
+	if p.unguard != nil {
+		errs = append(errs, p.unguard())
+		p.unguard = nil
 	}
 	for i := len(p.closers) - 1; i >= 0; i-- {
 		errs = append(errs, p.closers[i]())

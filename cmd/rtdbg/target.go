@@ -130,7 +130,7 @@ func (a *app) answer(ctx context.Context, t opening, words []string) error {
 		a.signals.leaveInterrupt()
 		s := term.session(t.name(p.Info()), a)
 		s.Reopen = t.reopen
-		if s.Reopen == nil && p.Info().Server != "" {
+		if s.Reopen == nil && p.Rereads() {
 			s.Reopen = func(ctx context.Context, old *inspect.Process) (*inspect.Process, error) { return old.Reread(ctx) }
 		}
 		return repl.Interact(ctx, p, req, s)

@@ -17,20 +17,35 @@ import (
 	"rtdbg/inspect/repl/repltest"
 )
 
-// newServed is a console on the target of a Delve server.
-func newServed(t *testing.T, out *strings.Builder) *console {
+// connected opens a running program by a Delve server that serves it.
+func connected(t *testing.T, pid int) (*inspect.Process, error) {
 	t.Helper()
-	r := repltest.Patient{Program: "pool"}.Start(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := rpccommon.NewServer(&service.Config{Listener: l, APIVersion: 2, Debugger: debugger.Config{AttachPid: r.PID, Backend: "native"}})
+	server := rpccommon.NewServer(&service.Config{Listener: l, APIVersion: 2, Debugger: debugger.Config{AttachPid: pid, Backend: "native"}})
 	if err := server.Run(); err != nil {
 		repltest.Missing(t, "a Delve server: %v", err)
 	}
 	t.Cleanup(func() { _ = server.Stop() })
-	p, err := inspect.Connect(t.Context(), l.Addr().String(), inspect.Options{})
+	return inspect.Connect(t.Context(), l.Addr().String(), inspect.Options{})
+}
+
+// stopped opens a running program and keeps it stopped.
+func stopped(t *testing.T, pid int) (*inspect.Process, error) {
+	t.Helper()
+	p, err := inspect.Attach(t.Context(), pid, inspect.Options{Stop: true})
+	if err != nil {
+		repltest.Missing(t, "attach: %v", err)
+	}
+	return p, err
+}
+
+// newLive is a console on a running program.
+func newLive(t *testing.T, out *strings.Builder, open func(*testing.T, int) (*inspect.Process, error)) *console {
+	t.Helper()
+	p, err := open(t, repltest.Patient{Program: "pool"}.Start(t).PID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,8 +63,13 @@ func newServed(t *testing.T, out *strings.Builder) *console {
 }
 
 func TestNothingIsAnsweredOfATargetThatHasMovedOn(t *testing.T) {
+	t.Run("server", func(t *testing.T) { checkMovedOn(t, connected) })
+	t.Run("process", func(t *testing.T) { checkMovedOn(t, stopped) })
+}
+
+func checkMovedOn(t *testing.T, open func(*testing.T, int) (*inspect.Process, error)) {
 	var out strings.Builder
-	c := newServed(t, &out)
+	c := newLive(t, &out, open)
 	unable := func(context.Context, *inspect.Process) (*inspect.Process, error) {
 		return nil, errors.New("connect host:1: the target is running")
 	}
