@@ -37,6 +37,12 @@ func openLive(pid int, o Options) (*Process, *mem.Process, error) {
 	if _, err := tracee.Check(pid); err != nil {
 		return nil, nil, err
 	}
+	return openMemory(pid, o)
+}
+
+// openMemory opens the memory and the executable of a process whose tracer is
+// this one, or nobody.
+func openMemory(pid int, o Options) (*Process, *mem.Process, error) {
 	m, err := mem.OpenProcess(pid)
 	if err != nil {
 		return nil, nil, err
@@ -74,22 +80,27 @@ func attachStopped(ctx context.Context, pid int, o Options) (*Process, error) {
 	if err := p.stand(ctx); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
-	threads, err := p.session.Threads(ctx)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("process %d: %w", pid, err), p.Close())
-	}
-	// Threads and mappings may have come and gone until it stopped.
-	if err := m.Refresh(); err != nil {
-		return nil, errors.Join(err, p.Close())
-	}
-	bias, err := m.LoadBias(p.exe)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("process %d: %w", pid, err), p.Close())
-	}
-	if err := p.open(ctx, target{arch: p.exe.Arch, bias: bias, threads: threads}); err != nil {
+	if err := p.openStopped(ctx, m); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil
+}
+
+// openStopped opens a process that Delve has stopped.
+func (p *Process) openStopped(ctx context.Context, m *mem.Process) error {
+	threads, err := p.session.Threads(ctx)
+	if err != nil {
+		return fmt.Errorf("%s: %w", p.name(), err)
+	}
+	// Threads and mappings may have come and gone until it stopped.
+	if err := m.Refresh(); err != nil {
+		return err
+	}
+	bias, err := m.LoadBias(p.exe)
+	if err != nil {
+		return fmt.Errorf("%s: %w", p.name(), err)
+	}
+	return p.open(ctx, target{arch: p.exe.Arch, bias: bias, threads: threads})
 }
 
 // guard starts the guard, if there is to be one; Close ends it.
@@ -101,7 +112,7 @@ func (p *Process) guard(pid int) error {
 	if err != nil {
 		return err
 	}
-	p.closers = append(p.closers, g.Release)
+	p.unguard = g.Release
 	return nil
 }
 

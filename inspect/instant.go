@@ -32,6 +32,9 @@ func (p *Process) Moves() bool { return p.instant != nil }
 // elsewhere it is so unless all registers and the scheduler's counters are as
 // before. Cores and captures never move.
 func (p *Process) AtInstant(ctx context.Context) error {
+	if p.moved.Load() {
+		return fmt.Errorf("%s: %w", p.name(), ErrMovedOn)
+	}
 	if p.instant == nil {
 		return ctx.Err()
 	}

@@ -115,6 +115,15 @@ type Process struct {
 	openDelve func(ctx context.Context) (*delve.Session, error)
 	delveMu   sync.Mutex
 	session   *delve.Session
+	// selection is the goroutine in which one works; untold says that Delve
+	// has another one selected.
+	selection struct {
+		mu     sync.Mutex
+		goid   uint64
+		untold bool
+	}
+	// moved says that a command of Delve has let the target run or changed it.
+	moved atomic.Bool
 
 	unwinders sync.Pool // of *stack.Unwinder
 	gsMu      sync.Mutex
@@ -154,6 +163,8 @@ type Process struct {
 	instant   *instant
 	interrupt func()
 
+	// unguard, if not nil, ends the guard of a process that is let go.
+	unguard func() error
 	closers []func() error
 }
 
@@ -168,6 +179,10 @@ func (p *Process) Close() error {
 	if p.session != nil {
 		errs = append(errs, p.session.Close())
 		p.session = nil
+	}
+	if p.unguard != nil {
+		errs = append(errs, p.unguard())
+		p.unguard = nil
 	}
 	for i := len(p.closers) - 1; i >= 0; i-- {
 		errs = append(errs, p.closers[i]())
@@ -205,9 +220,14 @@ func (p *Process) PrepareEval(ctx context.Context) error {
 }
 
 // Eval evaluates an expression as Delve does, in frame number frame of
-// goroutine goid; goid 0 stands for the current one.
+// goroutine goid; goid 0 stands for the selected one, or the one at which the
+// target stopped.
 func (p *Process) Eval(ctx context.Context, expr string, goid int64, frame int) (*delve.Value, error) {
-	s, err := p.delve(ctx)
+	open := p.delve
+	if goid == 0 {
+		open = p.here
+	}
+	s, err := open(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,7 @@ func (p *Process) Object(ctx context.Context, x string) (mem.Addr, error) {
 	if n, err := strconv.ParseUint(x, 0, 64); err == nil {
 		return mem.Addr(n), nil
 	}
-	s, err := p.delve(ctx)
+	s, err := p.here(ctx)
 	if err != nil {
 		return 0, err
 	}

@@ -21,7 +21,7 @@ func (a *app) attachCommand() *cobra.Command {
 		if err != nil || pid <= 0 {
 			return opening{}, usagef("attach: %q is not a process id", args[0])
 		}
-		return opening{
+		t := opening{
 			open: func(ctx context.Context, o inspect.Options) (*inspect.Process, error) {
 				o.Stop, o.Listen = stop, listen
 				if stop || listen != "" {
@@ -33,7 +33,18 @@ func (a *app) attachCommand() *cobra.Command {
 				return inspect.Attach(ctx, pid, o)
 			},
 			name: func(inspect.Info) string { return "process " + args[0] },
-		}, nil
+		}
+		if !stop && listen == "" {
+			t.reopen = func(ctx context.Context, old *inspect.Process) (*inspect.Process, error) {
+				p, err := t.open(ctx, a.inspectOptions())
+				if err != nil {
+					return nil, err
+				}
+				a.tellPause(pid, p.Info().Pause)
+				return p, old.Close()
+			}
+		}
+		return t, nil
 	})
 	listenFlag(c, &listen)
 	c.Flags().BoolVar(&stop, "stop", false, "keep the process stopped until the end, under Delve")

@@ -44,12 +44,15 @@ func (a *app) help(plain func(*cobra.Command, []string), c *cobra.Command, _ []s
 	if c.HasParent() && c.Annotations[operands] == "" {
 		return
 	}
-	scripts, err := star.Scripts()
+	scripts, broken, err := star.Commands()
 	if err != nil {
 		return
 	}
 	fmt.Fprintln(a.std.out, "\nCommands on a target (rtdbg help COMMAND):")
 	for _, s := range scripts {
 		fmt.Fprintf(a.std.out, "  %-28s %s\n", s.Usage(), s.Summary())
+	}
+	for _, err := range broken {
+		a.warn(err.Error())
 	}
 }

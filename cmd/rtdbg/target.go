@@ -23,6 +23,9 @@ type opening struct {
 	open func(ctx context.Context, o inspect.Options) (*inspect.Process, error)
 	// name names it in the prompt.
 	name func(inspect.Info) string
+	// reopen, which may be nil, reads the target again for a prompt, as
+	// repl.Terminal has it.
+	reopen func(ctx context.Context, old *inspect.Process) (*inspect.Process, error)
 	// done, which may be nil, is called after the target is closed.
 	done func() error
 	// file says that the target is a file, which need not be let go.
@@ -70,7 +73,7 @@ func completeCommand(n int) cobra.CompletionFunc {
 		if len(args) != n {
 			return nil, cobra.ShellCompDirectiveDefault
 		}
-		scripts, err := star.Scripts()
+		scripts, _, err := star.Commands()
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveError
 		}
@@ -127,7 +130,12 @@ func (a *app) answer(ctx context.Context, t opening, words []string) error {
 	stop()
 	a.signals.leaveInterrupt()
 	defer context.AfterFunc(ctx, p.Interrupt)()
-	return repl.Interact(ctx, p, req, term.session(t.name(p.Info()), a))
+	s := term.session(t.name(p.Info()), a)
+	s.Reopen = t.reopen
+	if s.Reopen == nil && p.Rereads() {
+		s.Reopen = func(ctx context.Context, old *inspect.Process) (*inspect.Process, error) { return old.Reread(ctx) }
+	}
+	return repl.Interact(ctx, p, req, s)
 }
 
 // open opens a target.
@@ -203,7 +211,7 @@ func (a *app) request(words []string, term terminal) (req repl.Request, interact
 // renderOptions are those of what goes to standard output.
 func (a *app) renderOptions() render.Options {
 	term := a.terminal()
-	return render.Options{Terminal: term.out, Width: term.width}
+	return render.Options{Terminal: term.out, Width: term.width, Palette: term.palette()}
 }
 
 // outFile is the --out file, or nothing.

@@ -7,7 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"rtdbg/inspect/progress"
+	"rtdbg/inspect/render"
 	"rtdbg/inspect/repl"
+	"rtdbg/inspect/star"
 )
 
 // terminal says which standard streams are terminals.
@@ -56,12 +58,21 @@ func isTerminal(stream any) bool {
 	return err == nil
 }
 
+// palette is nil unless standard output is a terminal that shows colours and
+// whose user wants them (https://no-color.org).
+func (t terminal) palette() *render.Palette {
+	if !t.out || os.Getenv("NO_COLOR") != "" || !knowsCursor(os.Getenv("TERM")) {
+		return nil
+	}
+	return star.Palette()
+}
+
 // both reports whether a user can be asked.
 func (t terminal) both() bool { return t.in && t.out }
 
 // session is the terminal as the REPL wants it.
 func (t terminal) session(target string, a *app) repl.Terminal {
-	r := repl.Terminal{In: a.std.in, Err: a.std.err, Target: target, Bar: a.bar.Load()}
+	r := repl.Terminal{In: a.std.in, Err: a.std.err, Target: target, Bar: a.bar.Load(), Pager: repl.Pager()}
 	// A width of 0 is a terminal that cannot say: a line editor would not
 	// know where lines wrap.
 	r.Edit = t.both() && t.width > 0 && knowsCursor(os.Getenv("TERM"))

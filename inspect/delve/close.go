@@ -61,6 +61,9 @@ func (s *Session) shut(ctx context.Context, kill bool) error {
 	s.mu.Lock()
 	d, client := s.dump, s.client
 	s.mu.Unlock()
+	if client != nil {
+		s.closeCLI()
+	}
 	if client != nil && d != nil {
 		d.stop()
 		select {

@@ -89,6 +89,10 @@ type Session struct {
 	// abandoned counts the calls that the server still works on although
 	// their callers are gone.
 	abandoned atomic.Int64
+	// moved counts what Command has done to the target.
+	moved atomic.Int64
+	// cli runs the commands of Delve's own terminal.
+	cli cli
 
 	mu       sync.Mutex
 	warnings []string

@@ -51,6 +51,9 @@ type Options struct {
 	// Width is the terminal's width in columns: longer rows of tables are
 	// cut. 0 cuts nothing.
 	Width int
+	// Palette says what stands out, on a terminal that shows colours to a user
+	// who wants them; nil elsewhere.
+	Palette *Palette
 }
 
 // UnsupportedError says that a report has no form that a format can show.

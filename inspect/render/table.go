@@ -28,6 +28,7 @@ func (tb Table) writeText(t *textWriter) error {
 	}
 	if !tb.Headless {
 		p.add(names(tb.Columns))
+		p.head = true
 	}
 	if tb.Rows != nil {
 		for row, err := range tb.Rows {
@@ -60,7 +61,11 @@ type tablePrinter struct {
 	cols  []Column
 	width []int
 	rows  [][]string
+	// line is the row that is being written, spans what stands out in it.
 	line  []byte
+	spans []Span
+	// head says that the next row is the names of the columns.
+	head bool
 }
 
 // add holds a row back and lets its cells widen their columns. Cells beyond
@@ -104,8 +109,8 @@ func width(s string) int {
 func (p *tablePrinter) flush() error {
 	for _, row := range p.rows {
 		p.align(row)
-		if p.t.o.Width > 0 {
-			p.line = append(p.line[:0], cut(string(p.line), p.t.o.Width)...)
+		if p.t.o.Width > 0 || p.t.o.Palette != nil {
+			p.fit()
 		}
 		if _, err := p.t.w.Write(append(p.line, '\n')); err != nil {
 			return err
@@ -115,10 +120,28 @@ func (p *tablePrinter) flush() error {
 	return nil
 }
 
+// fit cuts the line to the width of the terminal, and then paints it.
+func (p *tablePrinter) fit() {
+	whole := string(p.line)
+	shown := cut(whole, p.t.o.Width)
+	if p.t.o.Palette == nil {
+		p.spans = p.spans[:0]
+	} else if p.head {
+		p.spans = append(p.spans[:0], Span{0, len(shown), Strong})
+	} else if shown != whole {
+		for i := range p.spans {
+			p.spans[i].To = min(p.spans[i].To, len(shown)-len(ellipsis))
+		}
+	}
+	p.head = false
+	p.line = paint(p.line[:0], shown, p.spans)
+}
+
 // align joins the cells of a row, which are clean, in p.line. A cell too long
 // for its column borrows the space of the cells after it.
 func (p *tablePrinter) align(row []string) {
 	b := p.line[:0]
+	p.spans = p.spans[:0]
 	at, want := 0, 0
 	for i, cell := range row {
 		n := width(cell)
@@ -131,6 +154,11 @@ func (p *tablePrinter) align(row []string) {
 		want += p.width[i]
 		if p.cols[i].Right {
 			b = spaces(b, pad)
+		}
+		if pal := p.t.o.Palette; pal != nil {
+			if tone := pal.Cell(p.cols[i].Name, cell); tone != Plain {
+				p.spans = append(p.spans, Span{len(b), len(b) + len(cell), tone})
+			}
 		}
 		b = append(b, cell...)
 		if !p.cols[i].Right {
@@ -149,11 +177,14 @@ func spaces(b []byte, n int) []byte {
 	return b
 }
 
+// ellipsis says that a line was cut.
+const ellipsis = "…"
+
 // cut shortens s to width columns; the ellipsis says that it did.
 func cut(s string, width int) string {
 	if width <= 0 || utf8.RuneCountInString(s) <= width {
 		return s
 	}
 	r := []rune(s)
-	return string(r[:width-1]) + "…"
+	return string(r[:width-1]) + ellipsis
 }

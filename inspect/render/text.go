@@ -36,7 +36,11 @@ func writeText(w *bufio.Writer, r Report, o Options) error {
 
 // line writes one line, with its control characters made visible.
 func (t *textWriter) line(s string) error {
-	t.w.WriteString(Clean(s))
+	s = Clean(s)
+	if p := t.o.Palette; p != nil {
+		s = string(paint(nil, s, p.Line(s)))
+	}
+	t.w.WriteString(s)
 	return t.w.WriteByte('\n')
 }
 

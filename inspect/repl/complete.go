@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"rtdbg/inspect"
 	"rtdbg/inspect/star"
 )
 
@@ -76,8 +77,13 @@ func (k completion) words(before string) (start int, words []string) {
 func (k completion) argument(before, command string) (int, []string) {
 	start := strings.LastIndexByte(before, ' ') + 1
 	word := before[start:]
-	if command == "help" {
+	switch command {
+	case "help":
 		return start, withPrefix(append(k.c.in.Names(), k.c.commands()...), word)
+	case "goto":
+		return start, k.ids("goid", word)
+	case "dlv":
+		return start, k.dlv(strings.Fields(before[:start])[1:], word)
 	}
 	for _, s := range k.c.scripts {
 		if s.Name != command {
@@ -86,6 +92,9 @@ func (k completion) argument(before, command string) (int, []string) {
 		var words []string
 		for _, p := range s.Params {
 			words = append(words, p.Name+"=")
+			if p.Flag() {
+				words = append(words, "--"+p.Name)
+			}
 			if value, ok := strings.CutPrefix(word, p.Name+"="); ok {
 				return start + len(p.Name) + 1, k.ids(p.Name, value)
 			}
@@ -96,6 +105,22 @@ func (k completion) argument(before, command string) (int, []string) {
 		return start, withPrefix(words, word)
 	}
 	return start, nil
+}
+
+// dlv completes a command of Delve's: its name, or the goroutine that it takes.
+func (k completion) dlv(words []string, word string) []string {
+	switch {
+	case len(words) == 0, len(words) == 1 && (words[0] == "help" || words[0] == "h"):
+		return withPrefix(inspect.DlvCommands(), word)
+	case len(words) == 1 && (words[0] == "goroutine" || words[0] == "gr"):
+		return k.ids("goid", word)
+	case len(words) == 2:
+		switch words[0] {
+		case "goroutine", "gr", "frame":
+			return withPrefix(inspect.DlvCommands(), word)
+		}
+	}
+	return nil
 }
 
 // callArgument completes an argument of a builtin: an id, or a parameter's

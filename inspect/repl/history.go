@@ -4,11 +4,12 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -21,8 +22,10 @@ const (
 
 // history is the lines typed in this and earlier sessions. Each line is
 // appended to the file as it is typed, so that sessions side by side and one
-// that is killed lose nothing.
+// that is killed lose nothing. Who shortens the file does so in a new one: the
+// lock on the old one tells the others, who go on in the new one.
 type history struct {
+	path string
 	file *os.File
 	// Lines are those of earlier sessions, the oldest first.
 	lines []string
@@ -44,25 +47,77 @@ func openHistory(path string) (*history, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
-	lines, err := readHistory(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	h := &history{path: path}
+	if err := h.lock(); err != nil {
 		return nil, err
 	}
-	if len(lines) > 2*historyLines {
+	defer func() { h.unlock() }()
+	lines, err := readHistory(path)
+	if err == nil && len(lines) > 2*historyLines {
 		lines = lines[len(lines)-historyLines:]
-		if err := rewriteHistory(path, lines); err != nil {
-			return nil, err
-		}
+		err = rewriteHistory(path, lines)
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		h.close()
+		return nil, err
+	}
+	h.lines = lines
+	return h, nil
+}
+
+// lock opens the file that is at the path now, to append, and locks it.
+func (h *history) lock() error {
+	for {
+		if h.file == nil {
+			f, err := openToAppend(h.path)
+			if err != nil {
+				return err
+			}
+			h.file = f
+		}
+		if err := retry(func() error { return unix.Flock(int(h.file.Fd()), unix.LOCK_EX) }); err != nil {
+			return fmt.Errorf("lock %s: %w", h.path, err)
+		}
+		ours, err := h.file.Stat()
+		if err != nil {
+			return err
+		}
+		if now, err := os.Stat(h.path); err == nil && os.SameFile(ours, now) {
+			return nil
+		}
+		h.file.Close()
+		h.file = nil
+	}
+}
+
+// unlock lets other sessions add lines.
+func (h *history) unlock() {
+	if h.file != nil {
+		// Closing the file unlocks it if this does not.
+		_ = unix.Flock(int(h.file.Fd()), unix.LOCK_UN)
+	}
+}
+
+// openToAppend opens a regular file that only its owner may read.
+func openToAppend(path string) (*os.File, error) {
+	// Opening a FIFO would wait for who reads it.
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|unix.O_NONBLOCK, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	if err := f.Chmod(0o600); err != nil {
+	st, err := f.Stat()
+	switch {
+	case err != nil:
+	case !st.Mode().IsRegular():
+		err = fmt.Errorf("%s is not a regular file", path)
+	default:
+		err = f.Chmod(0o600)
+	}
+	if err != nil {
 		f.Close()
 		return nil, err
 	}
-	return &history{file: f, lines: lines}, nil
+	return f, nil
 }
 
 // readHistory returns the lines of the file that are fit to be typed again.
@@ -72,9 +127,6 @@ func readHistory(path string) ([]string, error) {
 		return nil, err
 	}
 	defer f.Close()
-	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", path)
-	}
 	var lines []string
 	s := bufio.NewScanner(f)
 	s.Buffer(nil, 1<<20)
@@ -108,11 +160,14 @@ func (h *history) add(line string) {
 	if h == nil || len(line) > maxHistoryLine || strings.TrimSpace(line) == "" {
 		return
 	}
-	fmt.Fprintln(h.file, line)
+	if h.lock() == nil {
+		fmt.Fprintln(h.file, line)
+	}
+	h.unlock()
 }
 
 func (h *history) close() {
-	if h != nil {
+	if h != nil && h.file != nil {
 		h.file.Close()
 	}
 }

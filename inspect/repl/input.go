@@ -32,9 +32,17 @@ type editor interface {
 type completer func(line string, pos int) (head string, words []string, tail string)
 
 // lineEditor edits lines on a terminal.
-type lineEditor struct{ state *liner.State }
+type lineEditor struct {
+	state *liner.State
+	// plain is the mode in which the terminal was found, nil if unknown.
+	plain liner.ModeApplier
+}
 
 func newLineEditor(earlier []string, complete completer) *lineEditor {
+	plain, err := liner.TerminalMode()
+	if err != nil {
+		plain = nil
+	}
 	s := liner.NewLiner()
 	s.SetCtrlCAborts(true)
 	s.SetTabCompletionStyle(liner.TabPrints)
@@ -43,7 +51,7 @@ func newLineEditor(earlier []string, complete completer) *lineEditor {
 	for _, l := range earlier {
 		s.AppendHistory(l)
 	}
-	return &lineEditor{s}
+	return &lineEditor{s, plain}
 }
 
 func (e *lineEditor) prompt(p string) (string, error) {
@@ -59,6 +67,18 @@ func (e *lineEditor) prompt(p string) (string, error) {
 		fmt.Println()
 	}
 	return line, err
+}
+
+// lend puts the terminal into the mode in which it was found, for another
+// program; back takes it back.
+func (e *lineEditor) lend() (back func()) {
+	own, err := liner.TerminalMode()
+	if err != nil || e.plain == nil {
+		return func() {}
+	}
+	// Where this fails the other program finds the editor's mode.
+	_ = e.plain.ApplyMode()
+	return func() { _ = own.ApplyMode() }
 }
 
 // interruptKey says whether Ctrl-C at the terminal of standard input is a signal

@@ -18,8 +18,8 @@ import (
 	"rtdbg/inspect/internal/target"
 )
 
-// run runs rtdbg and returns what it prints.
-func run(t *testing.T, args ...string) (stdout, stderr string, err error) {
+// rtdbg runs rtdbg and returns what it prints.
+func rtdbg(t *testing.T, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	cmd := exec.Command(build(t), args...)
@@ -44,7 +44,7 @@ type watched struct {
 // the process.
 func TestWatchCountsFamiliesUntilTheProcessEnds(t *testing.T) {
 	r := heartbeat(t, "-goroutines", "700")
-	out, errs, err := run(t, "watch", strconv.Itoa(r.PID), "--every", "100ms", "--count", "2", "-o", "json")
+	out, errs, err := rtdbg(t, "watch", strconv.Itoa(r.PID), "--every", "100ms", "--count", "2", "-o", "json")
 	if err != nil {
 		t.Fatalf("%v\n%s", err, errs)
 	}
@@ -102,7 +102,7 @@ func TestWatchCountsFamiliesUntilTheProcessEnds(t *testing.T) {
 func TestSnapshotIsACoreFile(t *testing.T) {
 	r := heartbeat(t, "-goroutines", "300", "-heap", "64")
 	file := filepath.Join(t.TempDir(), "snapshot")
-	if _, errs, err := run(t, "snapshot", strconv.Itoa(r.PID), "-o", file); err != nil {
+	if _, errs, err := rtdbg(t, "snapshot", strconv.Itoa(r.PID), "-o", file); err != nil {
 		t.Fatalf("%v\n%s", err, errs)
 	}
 	st, err := os.Stat(file)
@@ -151,7 +151,7 @@ func TestSnapshotsFailInOneLine(t *testing.T) {
 		{"no file", "say where to", []string{strconv.Itoa(r.PID)}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			out, errs, err := run(t, append([]string{"snapshot"}, c.args...)...)
+			out, errs, err := rtdbg(t, append([]string{"snapshot"}, c.args...)...)
 			var exit *exec.ExitError
 			if !errors.As(err, &exit) || out != "" || !strings.Contains(errs, c.says) {
 				t.Errorf("%v, prints %q and %q", err, out, errs)
@@ -191,7 +191,7 @@ func TestAttachReachesIntoAContainer(t *testing.T) {
 	if inner == strconv.Itoa(pid) {
 		t.Fatalf("the target is in this PID namespace")
 	}
-	text, errText, err := run(t, "attach", strconv.Itoa(pid), "sched", "-o", "json")
+	text, errText, err := rtdbg(t, "attach", strconv.Itoa(pid), "sched", "-o", "json")
 	if err != nil {
 		t.Fatalf("%v\n%s", err, errText)
 	}
@@ -209,7 +209,7 @@ func TestAttachReachesIntoAContainer(t *testing.T) {
 	if strings.Contains(text, `"not known"`) || strings.Contains(text, `"unknown"`) {
 		t.Errorf("what a thread does is not known:\n%s", text)
 	}
-	text, errText, err = run(t, "attach", strconv.Itoa(pid), "buckets")
+	text, errText, err = rtdbg(t, "attach", strconv.Itoa(pid), "buckets")
 	if err != nil || !strings.Contains(text, "50 goroutines [chan receive]") {
 		t.Errorf("%v\n%s%s", err, text, errText)
 	}

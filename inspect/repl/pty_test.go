@@ -71,6 +71,19 @@ type console struct {
 // arguments ask for something.
 func start(t *testing.T, exe, config, term string, c *target.Capture, args ...string) *console {
 	t.Helper()
+	env := []string{"TERM=" + term, "XDG_CONFIG_HOME=" + config, "PAGER="}
+	return run(t, exe, env, append([]string{"core", c.Exe, c.Core}, args...)...)
+}
+
+// run runs rtdbg on a terminal, with further variables in its environment.
+func run(t *testing.T, exe string, env []string, args ...string) *console {
+	t.Helper()
+	return runIn(t, exe, append(os.Environ(), env...), args...)
+}
+
+// runIn runs rtdbg on a terminal of 50 rows and 200 columns.
+func runIn(t *testing.T, exe string, env []string, args ...string) *console {
+	t.Helper()
 	file, tty, err := pty.Open()
 	if err != nil {
 		t.Skipf("no pseudo-terminals here: %v", err)
@@ -80,8 +93,8 @@ func start(t *testing.T, exe, config, term string, c *target.Capture, args ...st
 	}
 	k := &console{t: t, file: file, tty: tty, more: make(chan struct{}, 1), done: make(chan error, 1)}
 	k.mode = k.termios()
-	k.cmd = exec.Command(exe, append([]string{"core", c.Exe, c.Core}, args...)...)
-	k.cmd.Env = append(os.Environ(), "TERM="+term, "XDG_CONFIG_HOME="+config)
+	k.cmd = exec.Command(exe, args...)
+	k.cmd.Env = env
 	k.cmd.Stdin, k.cmd.Stdout, k.cmd.Stderr = tty, tty, tty
 	k.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := k.cmd.Start(); err != nil {
@@ -95,6 +108,13 @@ func start(t *testing.T, exe, config, term string, c *target.Capture, args ...st
 		tty.Close()
 	})
 	return k
+}
+
+// text is all that the terminal has shown, without what moves the cursor.
+func (k *console) text() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return escapes.ReplaceAllString(k.seen.String(), "")
 }
 
 func (k *console) termios() unix.Termios {
@@ -131,9 +151,7 @@ func (k *console) expect(what string) {
 	k.t.Helper()
 	deadline := time.After(patience)
 	for {
-		k.mu.Lock()
-		text := escapes.ReplaceAllString(k.seen.String(), "")
-		k.mu.Unlock()
+		text := k.text()
 		if i := strings.Index(text[min(k.at, len(text)):], what); i >= 0 {
 			k.at += i + len(what)
 			return

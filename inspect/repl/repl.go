@@ -34,6 +34,13 @@ type Terminal struct {
 	Target string
 	// Bar shows the progress of what takes long, nil for none.
 	Bar *progress.Bar
+	// Pager is the command line that shows what is longer than the screen,
+	// "" for none.
+	Pager string
+	// Reopen reads the target as it stands now. It closes the old Process if
+	// it succeeds, and leaves it usable otherwise. Interact closes what it
+	// returns. nil stands for a target that does not change.
+	Reopen func(ctx context.Context, old *inspect.Process) (*inspect.Process, error)
 }
 
 // console is a session at a prompt.
@@ -45,6 +52,7 @@ type console struct {
 	editor     editor
 	history    *history
 	goroutines *population
+	screen     *screen
 	// interrupts receives Ctrl-C while an expression runs, and on a plain
 	// terminal also at the prompt.
 	interrupts chan os.Signal
@@ -63,12 +71,22 @@ func free() chan struct{} {
 // Interact answers what the user types, in the format of r, until Ctrl-D, or
 // until ctx ends. Ctrl-C stops what is being evaluated, or clears the line.
 // The terminal is as it was on return.
-func Interact(ctx context.Context, p *inspect.Process, r Request, t Terminal) error {
-	scripts, err := star.Scripts()
+func Interact(ctx context.Context, p *inspect.Process, r Request, t Terminal) (err error) {
+	scripts, broken, err := star.Commands()
 	if err != nil {
 		return err
 	}
-	c := &console{session: newSession(p, r), p: p, term: t, scripts: scripts, interrupts: make(chan os.Signal, 1), target: free()}
+	for _, err := range broken {
+		fmt.Fprintf(t.Err, "rtdbg: %s\n", render.CleanLines(err.Error()))
+	}
+	screen := newScreen(r.Out, t)
+	r.Out = screen
+	c := &console{session: newSession(p, r), p: p, term: t, scripts: scripts, screen: screen, interrupts: make(chan os.Signal, 1), target: free()}
+	defer func() {
+		if c.p != p {
+			err = errors.Join(err, c.p.Close())
+		}
+	}()
 	signal.Notify(c.interrupts, os.Interrupt)
 	defer signal.Stop(c.interrupts)
 	ctx, leave := context.WithCancel(ctx)
@@ -98,12 +116,13 @@ func Interact(ctx context.Context, p *inspect.Process, r Request, t Terminal) er
 func (c *console) end() {
 	<-c.target
 	<-c.goroutines.done
+	c.screen.end()
 }
 
 // open prepares the history and the line editor.
 func (c *console) open(ctx context.Context) {
 	if !c.term.Edit {
-		c.editor = newPlainReader(ctx, c.term.In, c.req.Out, c.interrupts)
+		c.editor = newPlainReader(ctx, c.term.In, c.screen.w, c.interrupts)
 		return
 	}
 	var earlier []string
@@ -115,7 +134,8 @@ func (c *console) open(ctx context.Context) {
 			c.history, earlier = h, h.lines
 		}
 	}
-	c.editor = newLineEditor(earlier, completion{c}.complete)
+	e := newLineEditor(earlier, completion{c}.complete)
+	c.editor, c.screen.lend = e, e.lend
 }
 
 // idle is how long a prompt waits before what expressions need is loaded.
@@ -123,11 +143,12 @@ const idle = 300 * time.Millisecond
 
 // loop reads and answers line after line.
 func (c *console) loop(ctx context.Context) error {
+	p := c.p
 	prepare := sync.OnceFunc(func() {
 		// Who asks for an expression is told what went wrong.
-		_ = c.p.PrepareEval(ctx)
+		_ = p.PrepareEval(ctx)
 	})
-	for {
+	for ctx.Err() == nil {
 		think := time.AfterFunc(idle, prepare)
 		line, err := c.editor.prompt(c.prompt())
 		think.Stop()
@@ -144,11 +165,16 @@ func (c *console) loop(ctx context.Context) error {
 			return nil
 		}
 	}
+	return ctx.Err()
 }
 
-// prompt names the target and counts its goroutines.
+// prompt names the target, counts its goroutines and names the selected one.
 func (c *console) prompt() string {
-	return fmt.Sprintf("%s (%v)> ", c.term.Target, c.goroutines)
+	at := ""
+	if goid := c.p.Selected(); goid != 0 {
+		at = fmt.Sprintf(", at %d", goid)
+	}
+	return fmt.Sprintf("%s (%v%s)> ", c.term.Target, c.goroutines, at)
 }
 
 func (c *console) remember(line string) {
@@ -160,14 +186,12 @@ func (c *console) remember(line string) {
 
 // line answers one line, or the statement that it begins.
 func (c *console) line(ctx context.Context, line string) (quit bool) {
-	words, isCommand, err := c.command(line)
+	name, rest, isCommand := c.command(line)
 	switch {
-	case err != nil:
-		c.complain(err)
-	case isCommand && (words[0] == "exit" || words[0] == "quit"):
+	case isCommand && (name == "exit" || name == "quit"):
 		return true
 	case isCommand:
-		c.answer(ctx, func(ctx context.Context) error { return c.runCommand(ctx, words) })
+		c.runCommand(ctx, name, rest)
 	case strings.TrimSpace(line) != "":
 		c.statement(ctx, line)
 	}
@@ -197,7 +221,7 @@ func (c *console) statement(ctx context.Context, first string) {
 		c.complain(star.Explain(err))
 		return
 	}
-	c.answer(ctx, func(ctx context.Context) error { return c.execute(ctx, f) })
+	c.answer(ctx, how{reads: true}, func(ctx context.Context) error { return c.execute(ctx, f) })
 }
 
 // continuation reads a further line of a statement.
@@ -226,11 +250,39 @@ func (c *console) execute(ctx context.Context, f *syntax.File) error {
 	return c.show(ctx, "value", v)
 }
 
-// answer evaluates and says what went wrong.
-func (c *console) answer(ctx context.Context, f func(context.Context) error) {
-	if err := c.evaluate(ctx, f); err != nil {
-		c.complain(err)
+// answer evaluates and says what went wrong. What would be read from a target
+// that has moved on is withheld until it has been read again.
+func (c *console) answer(ctx context.Context, h how, f func(context.Context) error) {
+	if !h.reads {
+		c.complain(c.display(ctx, h, f))
+		return
 	}
+	var begun, moved bool
+	err := c.display(ctx, h, c.atInstant(f, &begun, &moved))
+	if !begun && errors.Is(err, inspect.ErrMovedOn) {
+		if err = c.reread(ctx); err == nil {
+			err = c.display(ctx, h, c.atInstant(f, &begun, &moved))
+		}
+	}
+	c.complain(err)
+	if moved {
+		fmt.Fprintln(c.term.Err, "warning: the target has run while this was read, which may mix two instants: ask again")
+	}
+}
+
+// display evaluates and shows what is printed, in a pager if it is long. To
+// leave the pager ends the evaluation and is no error.
+func (c *console) display(ctx context.Context, h how, f func(context.Context) error) error {
+	evaluation, cancel := context.WithCancel(ctx)
+	defer cancel()
+	err := c.evaluate(evaluation, h.patient, func(evaluation context.Context) error {
+		c.req.Options.Width = c.screen.begin(ctx, cancel, h.live)
+		return f(evaluation)
+	})
+	if left := c.screen.end(); left {
+		return nil
+	}
+	return err
 }
 
 // grace is how long an evaluation may take to notice that it was interrupted
@@ -238,9 +290,10 @@ func (c *console) answer(ctx context.Context, f func(context.Context) error) {
 const grace = 50 * time.Millisecond
 
 // evaluate calls f under a context that Ctrl-C ends. An evaluation that does
-// not notice is left behind, so that the user has the prompt; the next begins
-// when it has ended. A panic in f costs this answer, not the session.
-func (c *console) evaluate(ctx context.Context, f func(context.Context) error) error {
+// not notice is left behind, so that the user has the prompt, unless one is to be
+// patient; the next begins when it has ended. A panic in f costs this answer,
+// not the session.
+func (c *console) evaluate(ctx context.Context, patient bool, f func(context.Context) error) error {
 	select {
 	case <-c.interrupts: // of what ran before
 	default:
@@ -269,10 +322,14 @@ func (c *console) evaluate(ctx context.Context, f func(context.Context) error) e
 		cancel()
 	case <-ctx.Done():
 	}
+	var late <-chan time.Time
+	if !patient {
+		late = time.After(grace)
+	}
 	select {
 	case err := <-done:
 		return err
-	case <-time.After(grace):
+	case <-late:
 		c.term.Bar.Quiet()
 		return context.Canceled
 	}
@@ -291,6 +348,7 @@ func (c *console) protected(ctx context.Context, f func(context.Context) error) 
 // complain says on one line what went wrong.
 func (c *console) complain(err error) {
 	switch {
+	case err == nil:
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintln(c.term.Err, "interrupted")
 	case errors.Is(err, syscall.EPIPE):

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"rtdbg/inspect"
 	"rtdbg/inspect/render"
 	"rtdbg/inspect/repl/repltest"
@@ -26,16 +28,17 @@ func newConsole(t *testing.T, out *strings.Builder) (*console, []int64) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { p.Close() })
-	scripts, err := star.Scripts()
+	scripts, _, err := star.Commands()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newSession(p, Request{Format: render.Formats()[0], Out: out})
+	screen := newScreen(out, Terminal{})
+	s := newSession(p, Request{Format: render.Formats()[0], Out: screen})
 	n, err := count(t.Context(), p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &console{goroutines: n, session: s, p: p, scripts: scripts, term: Terminal{Err: out}, interrupts: make(chan os.Signal, 1), target: free()}, c.Vars.Ints(t, "worker.goids")
+	return &console{goroutines: n, session: s, p: p, scripts: scripts, term: Terminal{Err: out}, screen: screen, interrupts: make(chan os.Signal, 1), target: free()}, c.Vars.Ints(t, "worker.goids")
 }
 
 func TestCompletion(t *testing.T) {
@@ -75,7 +78,18 @@ func TestCompletion(t *testing.T) {
 		{"wakers goid=", "wakers goid=", worker},
 		{"waiters ", "waiters ", "x=!"},
 		{"goroutines b", "goroutines ", "brief=!"},
+		{"goroutines --", "goroutines ", "--all"},
+		{"wakers --", "wakers ", ""},
 		{"help wa", "help ", "waiters"},
+		{"goto " + worker, "goto ", worker},
+		{"dlv goroutine", "dlv ", "goroutines"},
+		{"dlv contin", "dlv ", "continue!"},
+		{"dlv help bre", "dlv help ", "breakpoints"},
+		{"dlv goroutine ", "dlv goroutine ", worker},
+		{"dlv goroutine 1 bt", "dlv goroutine 1 ", "bt!"},
+		{"dlv print ", "dlv print ", ""},
+		{"dlv(", "dlv(", "command=!"},
+		{"refr", "", "refresh!"},
 		{"help", "", "help!"},
 		{"", "", "why"},
 		{"é = wak", "é = ", "wakers!"},
@@ -127,6 +141,19 @@ func TestLinesAreCommandsOrStarlark(t *testing.T) {
 		{"dir(g(1))[0]", "\"addr\"\n"},
 		{"hex(g(1).addr)", "\"0x"},
 		{"g(1).addr", " (0x"},
+		{"refresh", "error: this target does not change: there is nothing to refresh\n"},
+		{"refresh now", "error: usage: refresh\n"},
+		{"help refresh", "read the target again, as it stands now"},
+		{"goto 0", "has no goroutine 0\n"},
+		{"goto", "error: usage: goto GOID, a goroutine id\n"},
+		{"goto 1", ""},
+		{"g().goid", "1\n"},
+		{"dlv help bt", "Print stack trace."},
+		{"dlv goroutines", "* Goroutine 1 "},
+		{"type(dlv('goroutines'))", "\"string\"\n"},
+		{"dlv = 3", "note: dlv hides the builtin until you type: forget dlv\n"},
+		{"dlv", "3\n"},
+		{"forget dlv", ""},
 		{"why = 3", "note: why hides the builtin until you type: forget why\n"},
 		{"why = 4", ""},
 		{"why", "4\n"},
@@ -150,6 +177,17 @@ func TestLinesAreCommandsOrStarlark(t *testing.T) {
 		if !c.line(t.Context(), line) {
 			t.Errorf("%s does not end the session", line)
 		}
+	}
+}
+
+func TestNoScriptHasTheNameOfACommandOfThePrompt(t *testing.T) {
+	var names []string
+	for _, o := range ownCommands() {
+		names = append(names, o.name)
+	}
+	slices.Sort(names)
+	if !slices.Equal(names, star.PromptCommands()) {
+		t.Errorf("the prompt has %q, scripts may not have %q", names, star.PromptCommands())
 	}
 }
 
@@ -191,6 +229,56 @@ func TestHistoryKeepsWhatIsFitToBeTyped(t *testing.T) {
 	}
 }
 
+// TestHistoriesSideBySide has two sessions type lines in turn while a third
+// shortens the file.
+func TestHistoriesSideBySide(t *testing.T) {
+	old := unix.Umask(0)
+	defer unix.Umask(old)
+	path := filepath.Join(t.TempDir(), "rtdbg", "history")
+	open := func() *history {
+		t.Helper()
+		h, err := openHistory(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(h.close)
+		return h
+	}
+	a, b := open(), open()
+	for i := range historyLines {
+		a.add(fmt.Sprint("a", i))
+		b.add(fmt.Sprint("b", i))
+	}
+	a.add("a before")
+	if c := open(); len(c.lines) != historyLines {
+		t.Errorf("%d lines after shortening, want %d", len(c.lines), historyLines)
+	}
+	a.add("a after")
+	b.add("b after")
+	lines := open().lines
+	if got := lines[len(lines)-3:]; !slices.Equal(got, []string{"a before", "a after", "b after"}) {
+		t.Errorf("the last lines are %q", got)
+	}
+	for path, want := range map[string]os.FileMode{path: 0o600, filepath.Dir(path): 0o700} {
+		if st, err := os.Stat(path); err != nil || st.Mode().Perm() != want {
+			t.Errorf("%s: mode %v, %v", path, st.Mode(), err)
+		}
+	}
+}
+
+func TestAHistoryIsARegularFile(t *testing.T) {
+	dir := t.TempDir()
+	fifo := filepath.Join(dir, "fifo")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{fifo, dir, "/dev/null"} {
+		if _, err := openHistory(path); err == nil || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
 func TestAPanicCostsOneAnswer(t *testing.T) {
 	var out strings.Builder
 	c, _ := newConsole(t, &out)
@@ -199,7 +287,7 @@ func TestAPanicCostsOneAnswer(t *testing.T) {
 	if got := out.String(); !strings.HasPrefix(got, "error: internal error: ") || strings.Count(got, "\n") != 1 {
 		t.Errorf("got %q", got)
 	}
-	c.req.Out = &out
+	c.req.Out = c.screen
 	out.Reset()
 	c.line(t.Context(), "1 + 2")
 	if out.String() != "3\n" {
@@ -218,7 +306,7 @@ func TestWhatDoesNotNoticeAnInterruptIsLeftBehind(t *testing.T) {
 		<-entered
 		c.interrupts <- os.Interrupt
 	}()
-	err := c.evaluate(t.Context(), func(context.Context) error {
+	err := c.evaluate(t.Context(), false, func(context.Context) error {
 		close(entered)
 		<-release
 		ended = true
@@ -231,7 +319,7 @@ func TestWhatDoesNotNoticeAnInterruptIsLeftBehind(t *testing.T) {
 		t.Errorf("completion reads the target beside an evaluation: %q", words)
 	}
 	time.AfterFunc(10*time.Millisecond, func() { close(release) })
-	err = c.evaluate(t.Context(), func(context.Context) error {
+	err = c.evaluate(t.Context(), false, func(context.Context) error {
 		if !ended {
 			return errors.New("it began beside the one before")
 		}
@@ -243,7 +331,7 @@ func TestWhatDoesNotNoticeAnInterruptIsLeftBehind(t *testing.T) {
 	c.end()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := c.evaluate(ctx, func(context.Context) error { return nil }); !errors.Is(err, context.Canceled) {
+	if err := c.evaluate(ctx, false, func(context.Context) error { return nil }); !errors.Is(err, context.Canceled) {
 		t.Errorf("after the end: %v", err)
 	}
 }

@@ -27,7 +27,7 @@ type args []starlark.Value
 // Builtins are all builtins, in the order of the help.
 func Builtins() []Builtin {
 	return slices.Concat(goroutineBuiltins(), schedulerBuiltins(), gcBuiltins(), threadBuiltins(), objectBuiltins(), answerBuiltins(), bucketBuiltins(), deadlockBuiltins(),
-		chansBuiltins(), locksBuiltins(), timersBuiltins(), netpollBuiltins(), memoryBuiltins(), outputBuiltins(), incidentBuiltins())
+		chansBuiltins(), locksBuiltins(), timersBuiltins(), netpollBuiltins(), memoryBuiltins(), dlvBuiltins(), outputBuiltins(), incidentBuiltins())
 }
 
 // FindBuiltin returns the builtin called name.
@@ -65,15 +65,21 @@ func BuiltinList() string {
 
 // builtinDict returns the builtins as Starlark values.
 func (in *Interp) builtinDict() starlark.StringDict {
-	d := starlark.StringDict{}
+	d, cur := starlark.StringDict{}, in.current
 	for _, b := range Builtins() {
 		d[b.Name] = starlark.NewBuiltin(b.Name, func(_ *starlark.Thread, _ *starlark.Builtin, pos starlark.Tuple, named []starlark.Tuple) (starlark.Value, error) {
+			in := cur.in
 			if err := in.ctx.Err(); err != nil {
 				return nil, err
 			}
 			a, err := b.unpack(pos, named)
 			if err != nil {
 				return nil, err
+			}
+			for _, v := range a {
+				if err := ended(v); err != nil {
+					return nil, fmt.Errorf("%s: %w", b.Name, err)
+				}
 			}
 			v, err := b.call(in, a)
 			if err != nil {

@@ -95,11 +95,17 @@ type value interface {
 	reference() (any, bool)
 }
 
-func (o *object[T]) String() string       { return o.class.str(o.in, o.v) }
 func (o *object[T]) Type() string         { return o.class.name }
 func (o *object[T]) Freeze()              {} // the target does not change
 func (o *object[T]) Truth() starlark.Bool { return starlark.True }
 func (o *object[T]) AttrNames() []string  { return o.class.names }
+
+func (o *object[T]) String() string {
+	if o.in.stale() {
+		return "<" + o.class.name + " of an earlier instant>"
+	}
+	return o.class.str(o.in, o.v)
+}
 
 // Hash hashes the key, so that values can be keys of a dict.
 func (o *object[T]) Hash() (uint32, error) {
@@ -125,6 +131,9 @@ func (o *object[T]) CompareSameType(op syntax.Token, y starlark.Value, _ int) (b
 // Attr reads an attribute. What cannot be read is an unreadable value, unless
 // the evaluation was interrupted.
 func (o *object[T]) Attr(name string) (starlark.Value, error) {
+	if err := ended(o); err != nil {
+		return nil, err
+	}
 	for i := range o.class.attrs {
 		if a := &o.class.attrs[i]; a.name == name {
 			return o.read(a)

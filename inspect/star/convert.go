@@ -1,6 +1,7 @@
 package star
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -88,6 +89,19 @@ func (in *Interp) goroutine(v starlark.Value) (*inspect.Goroutine, error) {
 	return in.p.GoroutineAt(in.ctx, mem.Addr(n))
 }
 
+// goroutineOrSelected is argument i as a goroutine, the selected one if it was
+// not given.
+func (in *Interp) goroutineOrSelected(a args, i int) (*inspect.Goroutine, error) {
+	if a.given(i) {
+		return in.goroutine(a[i])
+	}
+	goid := in.p.Selected()
+	if goid == 0 {
+		return nil, errors.New("no goroutine is given, and none is selected: goto GOID selects one")
+	}
+	return in.p.Goroutine(in.ctx, goid)
+}
+
 // objectAddr is argument x as the address of an object: a number, a value
 // that has one, or a string that Delve evaluates.
 func (in *Interp) objectAddr(x starlark.Value) (mem.Addr, error) {
@@ -99,7 +113,10 @@ func (in *Interp) objectAddr(x starlark.Value) (mem.Addr, error) {
 	}
 	if v, ok := x.(value); ok {
 		a, err := v.Attr("addr")
-		if n, ok := asUint64(a); ok && err == nil {
+		if err != nil {
+			return 0, err
+		}
+		if n, ok := asUint64(a); ok {
 			return mem.Addr(n), nil
 		}
 		if u, ok := a.(unreadable); ok {

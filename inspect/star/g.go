@@ -307,7 +307,7 @@ func (in *Interp) waitSentence(on []wait.On) string {
 const maxCases = 6
 
 func goroutineBuiltins() []Builtin {
-	goid := Param{Name: "goid_or_addr", Doc: "a goroutine id, or the address of a runtime.g"}
+	goid := Param{Name: "goid_or_addr", Default: "None", Doc: "a goroutine id, or the address of a runtime.g; None for the selected one (goto)"}
 	return []Builtin{
 		{
 			Name: "gs", Params: []Param{{Name: "all", Default: "False", Doc: "dead ones too"}},
@@ -326,7 +326,7 @@ func goroutineBuiltins() []Builtin {
 		{
 			Name: "g", Params: []Param{goid}, Doc: "The goroutine with the given id or address.", Example: "g(1).wait_reason",
 			call: func(in *Interp, a args) (starlark.Value, error) {
-				g, err := in.goroutine(a[0])
+				g, err := in.goroutineOrSelected(a, 0)
 				if err != nil {
 					return nil, err
 				}
@@ -334,10 +334,10 @@ func goroutineBuiltins() []Builtin {
 			},
 		},
 		{
-			Name: "stack", Params: []Param{{Name: "g", Doc: "a G, a goroutine id, or the address of a runtime.g"}},
+			Name: "stack", Params: []Param{{Name: "g", Default: "None", Doc: "a G, a goroutine id, or the address of a runtime.g; None for the selected one (goto)"}},
 			Doc: "The Frames of a goroutine, innermost first.", Example: "[f.func for f in stack(1)]",
 			call: func(in *Interp, a args) (starlark.Value, error) {
-				g, err := in.goroutine(a[0])
+				g, err := in.goroutineOrSelected(a, 0)
 				if err != nil {
 					return nil, err
 				}

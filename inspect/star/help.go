@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"go.starlark.net/starlark"
-
-	"rtdbg/scripts"
 )
 
 // Help is the script's help: its usage, its docstring, its parameters.
@@ -70,11 +68,7 @@ func (in *Interp) Help(name string) (string, error) {
 			return helpOn(c)
 		}
 	}
-	if slices.Contains(scripts.Names(), name) {
-		s, err := shipped(name)
-		if err != nil {
-			return "", err
-		}
+	if s, err := Find(name); err == nil && !IsFile(name) {
 		return s.Help(), nil
 	}
 	return "", fmt.Errorf("no help on %q: it is no command, builtin, type or variable", name)

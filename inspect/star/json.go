@@ -119,7 +119,7 @@ func appendAttributes(b []byte, v value, depth int) []byte {
 // appendTop appends v as its own report does, where that is one record.
 func appendTop(b []byte, v value) []byte {
 	var recs []any
-	for rec, err := range v.report().Records {
+	for rec, err := range reportOf(v).Records {
 		if err != nil {
 			return append(b, "null"...)
 		}

@@ -122,7 +122,7 @@ func memoryBuiltins() []Builtin {
 			Name: "eval",
 			Params: []Param{
 				{Name: "expr", Doc: "a Go expression as Delve knows them"},
-				{Name: "g", Default: "None", Doc: "the goroutine in which it is evaluated"},
+				{Name: "g", Default: "None", Doc: "the goroutine in which it is evaluated; None for the selected one (goto)"},
 				{Name: "frame", Default: "0", Doc: "the number of the frame, from 0 for the innermost"},
 			},
 			Doc:     "The value of a Go expression: variables, fields, casts; it needs DWARF.",

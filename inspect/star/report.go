@@ -14,6 +14,9 @@ import (
 // reportOf turns any value into a report: one of rtdbg's by its class, a list
 // element by element, anything else as itself.
 func reportOf(v starlark.Value) render.Report {
+	if err := ended(v); err != nil {
+		return failed(err)
+	}
 	switch v := v.(type) {
 	case value:
 		return v.report()

@@ -2,6 +2,7 @@ package star
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -29,6 +30,10 @@ type Script struct {
 	dir  func() (fs.FS, func() error, error)
 	file string
 	src  []byte
+	// user is the path of a user's own command, "" for others.
+	user string
+	// library says that the text is without errors and defines no main.
+	library bool
 }
 
 // Param is a parameter of a script or of a builtin.
@@ -60,15 +65,20 @@ func Scripts() ([]*Script, error) {
 	return list, nil
 }
 
-// Find returns the script for a command: a shipped one, or a .star file.
+// Find returns the script for a command: a .star file, a shipped script, or one
+// of the user's own.
 func Find(command string) (*Script, error) {
-	if IsFile(command) {
+	switch {
+	case IsFile(command):
 		return readFile(command)
+	case slices.Contains(scripts.Names(), command):
+		return shipped(command)
 	}
-	if !slices.Contains(scripts.Names(), command) {
-		return nil, usagef("no command %q: there are %s, or a path ending in .star", command, strings.Join(scripts.Names(), ", "))
+	s, err := userScript(command)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, usagef("no command %q: there are %s, or a path ending in .star", command, strings.Join(commandNames(), ", "))
 	}
-	return shipped(command)
+	return s, err
 }
 
 func shipped(name string) (*Script, error) {
@@ -102,7 +112,10 @@ func readFile(file string) (*Script, error) {
 
 // path is the script's name in errors.
 func (s *Script) path() string {
-	if IsFile(s.Name) {
+	switch {
+	case s.user != "":
+		return s.user
+	case IsFile(s.Name):
 		return s.Name
 	}
 	return s.file
@@ -120,6 +133,7 @@ func (s *Script) parse() error {
 			return s.parseParams(def)
 		}
 	}
+	s.library = true
 	return &UsageError{s.path() + ": it defines no main"}
 }
 
@@ -212,7 +226,7 @@ func (s *Script) ParseArgs(words, flags []string) (Args, error) {
 		name, val, hasValue := strings.Cut(strings.TrimPrefix(f, "--"), "=")
 		name = strings.ReplaceAll(name, "-", "_")
 		if p := s.param(name); p != nil && !hasValue {
-			if !p.isBool() {
+			if !p.Flag() {
 				return Args{}, usagef("%s: --%s needs a value: --%s=…", s.Name, name, name)
 			}
 			val = "true"
@@ -304,7 +318,9 @@ func (s *Script) bind(a Args) ([]starlark.Tuple, error) {
 	return kwargs, nil
 }
 
-func (p *Param) isBool() bool { return p.Default == "True" || p.Default == "False" }
+// Flag reports whether the parameter is true or false, and so can be given as
+// --NAME.
+func (p *Param) Flag() bool { return p.Default == "True" || p.Default == "False" }
 
 // convert gives an argument the type of the parameter's default: a bool, an
 // integer, a string; without one, an integer where it reads as one.
@@ -312,7 +328,7 @@ func (p *Param) convert(text string) (starlark.Value, error) {
 	n, numErr := strconv.ParseUint(text, 0, 64)
 	_, defErr := strconv.ParseInt(p.Default, 0, 64)
 	switch {
-	case p.isBool():
+	case p.Flag():
 		b, err := strconv.ParseBool(strings.ToLower(text))
 		if err != nil {
 			return nil, fmt.Errorf("%s must be true or false, not %q", p.Name, text)

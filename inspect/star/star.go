@@ -29,7 +29,9 @@ type Interp struct {
 	// predeclared are the builtins, globals what -f files and the REPL
 	// have defined since.
 	predeclared starlark.StringDict
-	globals     names
+	globals     *names
+	// current is shared by the interpreters that Renew has made of one.
+	current *current
 	// ctx belongs to the evaluation in progress, or to the one whose value
 	// is being reported: attributes are read without a thread.
 	ctx context.Context
@@ -46,6 +48,7 @@ type Options struct {
 // New returns an interpreter for p, which stays the caller's to close.
 func New(p *inspect.Process, o Options) *Interp {
 	in := &Interp{p: p, print: o.Print, trace: o.Trace, ctx: context.Background()}
+	in.globals, in.current = &names{}, &current{in}
 	in.classes = newClasses()
 	in.predeclared = in.builtinDict()
 	in.predeclared.Freeze()

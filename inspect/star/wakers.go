@@ -211,6 +211,9 @@ func (it *wakersIterator) Done() {}
 
 // wakersOf answers for the given goroutines.
 func (in *Interp) wakersOf(gs []*inspect.Goroutine) ([]*wakers, error) {
+	if in.stale() {
+		return nil, errEarlier
+	}
 	answers, err := in.p.Wakers(in.ctx, gs)
 	if err != nil {
 		return nil, err
