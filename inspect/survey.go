@@ -15,6 +15,8 @@ import (
 type surveyor struct {
 	p      *Process
 	memory *capture.Survey
+	// bias is the load bias of the executable.
+	bias uint64
 	// before are the goroutines as they were when the process ran, by address.
 	before map[mem.Addr]rt.G
 }
@@ -33,7 +35,7 @@ func newSurveyor(ctx context.Context, p *Process, m *mem.Process, memory *captur
 	if err := q.open(ctx, target{arch: p.exe.Arch, bias: bias}); err != nil {
 		return nil, err
 	}
-	return &surveyor{p: q, memory: memory, before: make(map[mem.Addr]rt.G)}, nil
+	return &surveyor{p: q, memory: memory, bias: bias, before: make(map[mem.Addr]rt.G)}, nil
 }
 
 // goroutines is how many goroutines there are.
@@ -62,7 +64,17 @@ func (s *surveyor) selection(ctx context.Context) (capture.Selection, error) {
 		}
 	}
 	s.ask(ctx, s.p)
-	return capture.Selection{Wanted: s.memory.Read(), Survey: s.memory, Again: s.again}, ctx.Err()
+	return capture.Selection{Wanted: s.memory.Read(), Keep: s.variables(), Survey: s.memory, Again: s.again}, ctx.Err()
+}
+
+// variables are the ranges of the executable's package-level variables.
+func (s *surveyor) variables() []mem.Range {
+	var list []mem.Range
+	for _, seg := range s.p.exe.DataSegments() {
+		start := mem.Addr(seg.Vaddr + s.bias)
+		list = append(list, mem.Range{Start: start, End: start + mem.Addr(seg.Memsz)})
+	}
+	return list
 }
 
 // ask asks about what is not a goroutine. What cannot be answered of a running

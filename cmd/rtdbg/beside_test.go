@@ -54,6 +54,16 @@ func turnsInDlv(s repltest.Served) []string {
 	return ids
 }
 
+// missing are those of want that list has not.
+func missing(list, want []string) (none []string) {
+	for _, id := range want {
+		if !slices.Contains(list, id) {
+			none = append(none, id)
+		}
+	}
+	return none
+}
+
 // A person has dlv and rtdbg open on one server and uses both.
 func TestTwoClientsOfOneServer(t *testing.T) {
 	s := repltest.Serve(t)
@@ -77,10 +87,9 @@ func TestTwoClientsOfOneServer(t *testing.T) {
 		wrong{[]string{"connect", s.Addr, "runq"}, 1, "the target is running"}.check(t)
 		s.AwaitBeats()
 		halted := turns(t, s.Addr, "--stop")
-		slices.Sort(halted)
-		slices.Sort(first)
-		if !slices.Equal(halted, first) {
-			t.Errorf("halted by rtdbg, it sees %v, want any order of %v", halted, first)
+		// Halted at any moment: the one whose turn it is may just be awake.
+		if awake := missing(halted, first); len(awake) > 1 || len(missing(first, halted)) > 0 {
+			t.Errorf("halted by rtdbg, it sees %v, want any order of %v, but for one at most", halted, first)
 		}
 
 		// Halted by rtdbg: dlv is told, and has its prompt. Resumed by rtdbg:

@@ -82,7 +82,7 @@ func survey(ranges []mem.Range, pages *pagemap, sel Selection) []mapping {
 		m := mapping{Range: r}
 		switch {
 		case r.Shared || r.Size() > reservation:
-		case sel.Wanted != nil && r.File == "" && r.Perm&mem.PermWrite != 0:
+		case sel.Wanted != nil && r.File == "" && r.Perm&mem.PermWrite != 0 && !sel.keeps(r):
 			m.chosen = true
 		default:
 			m.pages = pages.extents(r)
@@ -90,6 +90,11 @@ func survey(ranges []mem.Range, pages *pagemap, sel Selection) []mapping {
 		list = append(list, m)
 	}
 	return list
+}
+
+// keeps reports whether a mapping holds something that is copied whole.
+func (sel Selection) keeps(r mem.Range) bool {
+	return slices.ContainsFunc(sel.Keep, func(k mem.Range) bool { return k.Start < r.End && r.Start < k.End })
 }
 
 // find returns the place of a page that is copied.
@@ -128,6 +133,8 @@ func (p *plan) with(extra *Pages, places *places) *plan {
 type Selection struct {
 	// Wanted are the pages to copy, beside the stacks of threads.
 	Wanted *Pages
+	// Keep are ranges that are copied whole: the package-level variables.
+	Keep []mem.Range
 	// LeftOut is how many bytes that leaves out, for the record.
 	LeftOut uint64
 	// Again, which may be nil, is called while the process stands: what it reads of

@@ -158,7 +158,14 @@ func TestEverySourceGivesTheSameAnswers(t *testing.T) {
 				return inspect.Attach(t.Context(), r.PID, inspect.Options{Stop: true})
 			}}
 			got[stopped.name] = answers(t, stopped)
-			for _, s := range append(list, connected, stopped) {
+			if err := syscall.Kill(r.PID, syscall.SIGCONT); err != nil {
+				t.Fatal(err)
+			}
+			kernel := source{name: "core of the kernel", moved: true, open: func(t *testing.T) (*inspect.Process, error) {
+				return inspect.OpenCore(t.Context(), exe, r.Crash().Core, inspect.Options{})
+			}}
+			got[kernel.name] = answers(t, kernel)
+			for _, s := range append(list, connected, stopped, kernel) {
 				t.Run(s.name, func(t *testing.T) { s.compare(t, got[s.name], want) })
 			}
 		})
