@@ -17,9 +17,9 @@ func (a *app) attachCommand() *cobra.Command {
 		Use:   "attach PID [COMMAND [ARG...]]",
 		Short: "a live process on this host, stopped for a blink",
 	}, 1, func(args []string) (opening, error) {
-		pid, err := strconv.Atoi(args[0])
-		if err != nil || pid <= 0 {
-			return opening{}, usagef("attach: %q is not a process id", args[0])
+		pid, err := processID("attach", args[0])
+		if err != nil {
+			return opening{}, err
 		}
 		t := opening{
 			open: func(ctx context.Context, o inspect.Options) (*inspect.Process, error) {
@@ -50,6 +50,15 @@ func (a *app) attachCommand() *cobra.Command {
 	c.Flags().BoolVar(&stop, "stop", false, "keep the process stopped until the end, under Delve")
 	c.Flags().BoolVar(&heap, "heap", false, "copy all of the heap, however long the process has to stand still for it")
 	return c
+}
+
+// processID reads the argument of a command that is a process id.
+func processID(command, arg string) (int, error) {
+	pid, err := strconv.Atoi(arg)
+	if err != nil || pid <= 0 {
+		return 0, usagef("%s: %q is not a process id", command, arg)
+	}
+	return pid, nil
 }
 
 // The arguments that make rtdbg the guard of a process, and of the target of a

@@ -1,10 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,28 +32,18 @@ func (a *app) snapshotCommand() *cobra.Command {
 	file := c.Flags().StringP("output", "o", "", "write the core file to `FILE`, which appears when it is complete")
 	c.Flags().BoolVar(&heap, "heap", false, "copy all of the heap, however long the process has to stand still for it")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		pid, err := strconv.Atoi(args[0])
-		switch path := firstOf(*file, a.out); {
-		case err != nil || pid <= 0:
-			return usagef("snapshot: %q is not a process id", args[0])
-		case path == "":
-			return usagef("snapshot: say where to: -o FILE")
-		default:
-			a.started = true
-			return a.snapshot(c.Context(), pid, path, heap)
+		pid, err := processID("snapshot", args[0])
+		if err != nil {
+			return err
 		}
+		path := cmp.Or(*file, a.out)
+		if path == "" {
+			return usagef("snapshot: say where to: -o FILE")
+		}
+		a.started = true
+		return a.snapshot(c.Context(), pid, path, heap)
 	}
 	return c
-}
-
-// firstOf returns the first string that is not empty.
-func firstOf(list ...string) string {
-	for _, s := range list {
-		if s != "" {
-			return s
-		}
-	}
-	return ""
 }
 
 // snapshot writes a capture to a file.
@@ -67,9 +57,8 @@ func (a *app) snapshot(ctx context.Context, pid int, path string, heap bool) err
 	if err != nil {
 		return fmt.Errorf("snapshot: %w", err)
 	}
-	err = f.Chmod(onlyOwner)
-	if f.Device() {
-		err = nil
+	if !f.Device() {
+		err = f.Chmod(onlyOwner)
 	}
 	if err == nil {
 		err = a.takeSnapshot(ctx, pid, f, o)

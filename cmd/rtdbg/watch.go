@@ -39,9 +39,9 @@ func (a *app) watchCommand() *cobra.Command {
 	c.Flags().IntVar(&w.count, "count", 0, "end after so many looks, 0 for never")
 	c.Flags().IntVar(&w.top, "top", 12, "how many families are shown, 0 for all")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		pid, err := strconv.Atoi(args[0])
-		if err != nil || pid <= 0 {
-			return usagef("watch: %q is not a process id", args[0])
+		pid, err := processID("watch", args[0])
+		if err != nil {
+			return err
 		}
 		if w.every < shortestInterval {
 			return usagef("watch: --every %v: the shortest time is %v", w.every, shortestInterval)
