@@ -246,3 +246,27 @@ func child(t *testing.T, pid int) int {
 	}
 	return n
 }
+
+// The prompt of attach stands on a capture, on which Delve works too; refresh
+// takes a new one. The process goes on all the while, and beyond.
+func TestThePromptOfAttachRefreshes(t *testing.T) {
+	r := heartbeat(t, "-goroutines", "40")
+	env := []string{"TERM=xterm", "NO_COLOR=1", "XDG_CONFIG_HOME=" + t.TempDir(), "PAGER="}
+	k := run(t, build(t), env, "attach", strconv.Itoa(r.PID))
+	k.prompt()
+	feel(t, r)
+	k.say("before = p(0).schedtick + p(1).schedtick", "")
+	k.say("dlv print len(main.heap)", "0")
+	k.say("dlv continue", "can not continue execution of core process")
+	k.typ("refresh\r")
+	k.expect("stood still for")
+	k.expect("read again")
+	k.prompt()
+	k.say("p(0).schedtick + p(1).schedtick > before", "True")
+	if p := feel(t, r); p.Beats == 0 || p.Lost != 0 {
+		t.Errorf("beside the prompt the target did %+v", p)
+	}
+	k.typ("\x04")
+	k.ends(0)
+	unharmed(t, r)
+}
