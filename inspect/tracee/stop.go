@@ -276,15 +276,13 @@ func (s *Stopped) stuck() error {
 func (s *Stopped) explain(err error) error {
 	st, serr := Check(s.pid)
 	switch {
-	case serr != nil && !s.ownTracee(st):
+	case serr != nil && (len(s.threads) == 0 || st.TracerProcess() != os.Getpid()):
 		return serr
 	case errors.Is(err, unix.EPERM):
 		return NotPermitted(s.pid, st)
 	}
 	return fmt.Errorf("stop process %d: %w", s.pid, err)
 }
-
-func (s *Stopped) ownTracee(st Status) bool { return st.TracerProcess() == os.Getpid() }
 
 // Threads returns the threads with their registers.
 func (s *Stopped) Threads() []Thread {
