@@ -167,6 +167,7 @@ func TestSnapshotsFailInOneLine(t *testing.T) {
 // A process in other namespaces, whose executable is not where its path says, is
 // found by /proc/PID/exe, and its threads by the ids that it knows them by.
 func TestAttachReachesIntoAContainer(t *testing.T) {
+	asRoot(t)
 	exe := target.Build(t, target.Spec{Program: "heartbeat"})
 	script := `mount -t tmpfs none /mnt && cp "$0" /mnt/service && exec /mnt/service -goroutines 50`
 	cmd := exec.Command("unshare", "--pid", "--mount", "--fork", "--kill-child", "sh", "-c", script, exe)
@@ -213,6 +214,63 @@ func TestAttachReachesIntoAContainer(t *testing.T) {
 	if err != nil || !strings.Contains(text, "50 goroutines [chan receive]") {
 		t.Errorf("%v\n%s%s", err, text, errText)
 	}
+}
+
+// asRoot skips what only root can set up.
+func asRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can set this up")
+	}
+}
+
+// Who may not attach is told what is missing.
+func TestAttachSaysWhatItMayNot(t *testing.T) {
+	asRoot(t)
+	setpriv, err := exec.LookPath("setpriv")
+	if err != nil {
+		target.Missing(t, "%v", err)
+	}
+	r := heartbeat(t)
+	for _, c := range []struct {
+		name, says string
+		flags      []string
+	}{
+		{"without the capability", "CAP_SYS_PTRACE is missing", []string{"--bounding-set", "-sys_ptrace"}},
+		{"another user", "it belongs to user 0", []string{"--reuid", "65534", "--clear-groups"}},
+	} {
+		for _, stop := range []string{"--stop=false", "--stop"} {
+			t.Run(c.name+stop, func(t *testing.T) {
+				exe := filepath.Join(readable(t), "rtdbg")
+				out, err := exec.Command(setpriv, append(c.flags, exe, "attach", strconv.Itoa(r.PID), stop, "why")...).CombinedOutput()
+				if err == nil || !strings.Contains(string(out), c.says) || strings.Count(string(out), "\n") != 1 {
+					t.Errorf("%v, %s", err, out)
+				}
+				unharmed(t, r)
+			})
+		}
+	}
+}
+
+// readable returns a directory with rtdbg that every user can read.
+func readable(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "rtdbg-readable-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	b, err := os.ReadFile(build(t))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "rtdbg"), b, 0o755)
+	}
+	if err == nil {
+		err = os.Chmod(dir, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // untilReady reads what a target says, and which process it thinks it is.
