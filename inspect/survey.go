@@ -17,8 +17,9 @@ type surveyor struct {
 	memory *capture.Survey
 	// bias is the load bias of the executable.
 	bias uint64
-	// before are the goroutines as they were when the process ran, by address.
-	before map[mem.Addr]rt.G
+	// before are the goroutines as they were when the process ran, in the order of
+	// allgs, to which the runtime only appends.
+	before []rt.G
 }
 
 // newSurveyor opens a running process through a memory that notes what is read.
@@ -35,7 +36,7 @@ func newSurveyor(ctx context.Context, p *Process, m *mem.Process, memory *captur
 	if err := q.open(ctx, target{arch: p.exe.Arch, bias: bias}); err != nil {
 		return nil, err
 	}
-	return &surveyor{p: q, memory: memory, bias: bias, before: make(map[mem.Addr]rt.G)}, nil
+	return &surveyor{p: q, memory: memory, bias: bias}, nil
 }
 
 // goroutines is how many goroutines there are.
@@ -57,13 +58,13 @@ func (s *surveyor) selection(ctx context.Context) (capture.Selection, error) {
 		if ctx.Err() != nil {
 			return capture.Selection{}, ctx.Err()
 		}
-		s.before[g.Addr] = withoutRare(g.G)
+		s.before = append(s.before, withoutRare(g.G))
 		if !g.Dead() {
 			s.want(g.G)
 			g.Head()
 		}
 	}
-	s.ask(ctx, s.p)
+	s.askAll(ctx)
 	return capture.Selection{Wanted: s.memory.Read(), Keep: s.variables(), Survey: s.memory, Again: s.again}, ctx.Err()
 }
 
@@ -77,18 +78,23 @@ func (s *surveyor) variables() []mem.Range {
 	return list
 }
 
-// ask asks about what is not a goroutine. What cannot be answered of a running
-// process is asked again while it stands.
-func (s *surveyor) ask(ctx context.Context, p *Process) {
+// askAll asks about all that is not one goroutine. What cannot be answered of a
+// running process is left out.
+func (s *surveyor) askAll(ctx context.Context) {
+	_, err := s.p.Chans(ctx)
+	_, err2 := s.p.GC(ctx)
+	if err := errors.Join(err, err2, askScheduler(ctx, s.p)); err != nil {
+		s.p.opts.verbosef("survey: %v", err)
+	}
+}
+
+// askScheduler asks about what changes most.
+func askScheduler(ctx context.Context, p *Process) error {
 	_, err := p.Sched(ctx)
 	_, err2 := p.RunQ(ctx)
 	_, err3 := p.Timers(ctx)
 	_, err4 := p.Netpoll(ctx)
-	_, err5 := p.Chans(ctx)
-	_, err6 := p.GC(ctx)
-	if err := errors.Join(err, err2, err3, err4, err5, err6); err != nil {
-		p.opts.verbosef("survey: %v", err)
-	}
+	return errors.Join(err, err2, err3, err4)
 }
 
 // want notes the stack of a goroutine: all of it if it runs.
@@ -123,8 +129,8 @@ func (s *surveyor) again(ctx context.Context) {
 		return
 	}
 	var changed []*Goroutine
-	for _, g := range gs {
-		if before, ok := s.before[g.Addr]; !g.Dead() && (!ok || before != withoutRare(g.G)) {
+	for i, g := range gs {
+		if !g.Dead() && (i >= len(s.before) || s.before[i] != withoutRare(g.G)) {
 			changed = append(changed, g)
 			s.want(g.G)
 		}
@@ -135,5 +141,8 @@ func (s *surveyor) again(ctx context.Context) {
 		}
 		g.Head()
 	}
-	s.ask(ctx, q)
+	if ctx.Err() == nil {
+		// What fails here fails again when the capture is read, and is said then.
+		_ = askScheduler(ctx, q)
+	}
 }
