@@ -163,20 +163,20 @@ func (t *Target) Take(ctx context.Context, sel Selection, kernel map[uint64]mem.
 			return nil, err
 		}
 	}
-	var shot *shot
+	var s *shot
 	var err error
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		runtime.LockOSThread() // for good: the thread ends here
 		tracee.Hurry()
-		shot, err = t.shoot(ctx, sel, kernel)
+		s, err = t.shootSafely(ctx, sel, kernel)
 	}()
 	<-done
 	if err != nil {
 		return nil, fmt.Errorf("capture process %d: %w", t.pid, err)
 	}
-	c, err := t.finish(shot)
+	c, err := t.finish(s)
 	if err != nil {
 		t.buffer.close()
 	}
@@ -193,6 +193,17 @@ type shot struct {
 	*plan
 	// extra are the pages that were copied beside the plan.
 	extra Pages
+}
+
+// shootSafely is shoot with an error in place of a panic, which would end this
+// process.
+func (t *Target) shootSafely(ctx context.Context, sel Selection, kernel map[uint64]mem.KernelWait) (s *shot, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			s, err = nil, fmt.Errorf("internal error: %v", r)
+		}
+	}()
+	return t.shoot(ctx, sel, kernel)
 }
 
 // shoot is all that happens while the process stands.
