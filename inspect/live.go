@@ -1,143 +1,165 @@
 package inspect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"strconv"
+	"time"
 
-	"rtdbg/inspect/arch"
+	"rtdbg/inspect/capture"
 	"rtdbg/inspect/delve"
-	"rtdbg/inspect/exe"
 	"rtdbg/inspect/mem"
+	"rtdbg/inspect/tracee"
 )
 
-// serves notes where others can join a session.
-func (p *Process) serves(s *delve.Session) {
-	p.interrupt = s.Interrupt
-	p.info.Listen = s.Listening()
-	if s.Exposed() {
-		p.opts.warnf("whoever can reach %s controls the target: Delve asks for no password", p.info.Listen)
-	}
+// Live is a process of this host that runs, and of which captures are taken.
+type Live struct {
+	// p is the process while it runs: its executable and the layouts of that
+	// serve all captures.
+	p    *Process
+	mem  *mem.Process
+	opts Options
 }
 
-// Connect opens the target of a headless Delve server, beside any other
-// client of it. Close leaves the server and its target as they were.
-func Connect(ctx context.Context, addr string, o Options) (*Process, error) {
-	s, err := delve.Connect(ctx, addr, delve.ConnectOptions{Stop: o.Stop, Guard: o.Guard})
+// OpenLive opens the process pid of this host without stopping it.
+func OpenLive(pid int, o Options) (*Live, error) {
+	p, m, err := openLive(pid, o)
 	if err != nil {
 		return nil, err
 	}
-	p := &Process{opts: o, session: s, interrupt: s.Interrupt, dwarf: noExecutable}
-	p.info = Info{Server: addr}
-	if s.Halted() {
-		o.warnf("%s ran: it is halted, which a dlv that waits for it is told, and runs on afterwards, which no dlv is told: what that then asks waits for a stop (rtdbg.star has halt)", p.name())
-	}
-	release := context.AfterFunc(ctx, p.Interrupt)
-	err = p.connect(ctx, addr)
-	if !release() {
-		err = context.Cause(ctx)
-	}
+	return &Live{p: p, mem: m, opts: o}, nil
+}
+
+// Info describes the process.
+func (l *Live) Info() Info { return l.p.info }
+
+// Close releases the process. Captures of it must be closed before.
+func (l *Live) Close() error { return l.p.Close() }
+
+// Capture captures the process and opens the capture.
+func (l *Live) Capture(ctx context.Context) (*Process, error) {
+	c, err := l.take(ctx)
 	if err != nil {
-		return nil, errors.Join(movedOn(err), p.Close())
+		return nil, err
 	}
+	p := &Process{opts: l.opts, exe: l.p.exe, dwarf: l.p.dwarf, info: l.p.info, closers: []func() error{c.Close}}
+	path := c.Path()
+	p.openDelve = func(ctx context.Context) (*delve.Session, error) { return delve.OpenCore(ctx, p.exe.Reopen(), path) }
+	if err := p.openCore(ctx, path); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	p.info.Memory = fmt.Sprintf("capture of process %d (%d MB)", p.info.PID, c.Bytes>>20)
 	return p, nil
 }
 
-func (p *Process) connect(ctx context.Context, addr string) error {
-	t, err := p.session.Target(ctx)
-	if err != nil {
-		return err
+// Snapshot captures the process without opening the capture.
+func (l *Live) Snapshot(ctx context.Context) (*capture.Capture, error) { return l.take(ctx) }
+
+// take stops the process, copies, and lets it go.
+func (l *Live) take(ctx context.Context) (*capture.Capture, error) {
+	c, err := l.tryTake(ctx)
+	if err != nil && tracee.Gone(l.p.info.PID) {
+		return nil, fmt.Errorf("process %d: %w", l.p.info.PID, ErrExited)
 	}
-	if t.State != delve.StateStopped {
-		return fmt.Errorf("connect %s: the target is %s: halt it in dlv first (Ctrl-C, then p), or allow rtdbg to (--stop)", addr, t.State)
-	}
-	p.info.PID = t.PID
-	if t.Backend == "core" {
-		return p.openServed(ctx, addr, t)
-	}
-	if err := p.stand(ctx); err != nil {
-		return err
-	}
-	if err := p.openServed(ctx, addr, t); err != nil {
-		if moved := p.AtInstant(ctx); errors.Is(moved, ErrMovedOn) {
-			return moved // that is why it could not be read
-		}
-		return err
-	}
-	return p.addCounters(ctx)
+	return c, err
 }
 
-// openServed opens the target t of the server at addr.
-func (p *Process) openServed(ctx context.Context, addr string, t *delve.Target) error {
-	threads, err := p.session.Threads(ctx)
+func (l *Live) tryTake(ctx context.Context) (*capture.Capture, error) {
+	p := l.p
+	ids := p.exe.BuildIDs()
+	t, err := capture.New(l.mem, p.exe.Arch, p.info.Exe, cmp.Or(ids.Go, ids.GNU))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	machine, ok := arch.ByName(t.GOARCH)
-	if !ok {
-		return fmt.Errorf("connect %s: rtdbg does not know the architecture %q of the target", addr, t.GOARCH)
+	defer t.Close()
+	s, n, err := l.survey(ctx, t)
+	if err != nil {
+		return nil, err
 	}
-	session := p.session // Close forgets it, and a read may be left behind
-	read := func(b []byte, a mem.Addr) error { return session.ReadMemory(context.WithoutCancel(ctx), b, a) }
-	p.Mem = mem.NewPaged(read, "Delve server "+addr+" (ExamineMemory)")
-	tg := target{arch: machine, threads: threads, goVersion: t.GoVersion}
-	tg.symbols = func(name string) (mem.Addr, bool) {
-		a, err := session.Symbol(context.WithoutCancel(ctx), name)
-		return a, err == nil && a != 0
+	sel, err := p.chooseHeap(ctx, t, s, pauseBudget(n))
+	if err != nil {
+		return nil, err
 	}
-	if err := p.adoptExecutable(t, addr, &tg); err != nil {
-		p.opts.verbosef("the executable is not at hand: %v", err)
-	}
-	p.info.Memory = p.Mem.Describe()
-	now := Now{Source: "unknown: the target is on another host or recorded"}
-	if isLocal(addr) && !t.Recorded {
-		now = liveNow()
-	}
-	p.now = func() Now { return now }
-	return p.open(ctx, tg)
+	return t.Take(ctx, sel, l.mem.KernelWaits())
 }
 
-// adoptExecutable uses the executable of a local server's process, so that its
-// read-only parts need not go through the server.
-func (p *Process) adoptExecutable(t *delve.Target, addr string, tg *target) error {
-	if !isLocal(addr) {
-		return errors.New("the server is on another host")
+// survey opens the running process and counts its goroutines. That fails where
+// its structures move too fast; then there is no surveyor.
+func (l *Live) survey(ctx context.Context, t *capture.Target) (s *surveyor, goroutines int, err error) {
+	if err := l.mem.Refresh(); err != nil {
+		return nil, 0, err
 	}
-	if t.PID == 0 || t.Recorded {
-		return errors.New("the server does not serve a process")
+	s, err = newSurveyor(ctx, l.p, l.mem, t.Survey())
+	if err == nil {
+		goroutines, err = s.goroutines(ctx)
 	}
-	path := "/proc/" + strconv.Itoa(t.PID) + "/exe"
-	f, err := exe.Open(path)
+	if ctx.Err() != nil {
+		return nil, 0, ctx.Err()
+	}
 	if err != nil {
-		return err
+		l.opts.verbosef("survey of the running process: %v", err)
+		return nil, 0, nil
 	}
-	m, err := mem.OpenProcess(t.PID)
-	if err != nil {
-		return errors.Join(err, f.Close())
-	}
-	defer m.Close()
-	bias, err := m.LoadBias(f)
-	if err != nil {
-		return errors.Join(err, f.Close())
-	}
-	p.adopt(f)
-	p.info.Exe = path
-	p.Mem = mem.NewOverlay(mem.WithRanges(p.Mem, m.Ranges()), mem.NewImage(f, bias))
-	tg.arch, tg.bias, tg.symbols = f.Arch, bias, nil
-	return nil
+	return s, goroutines, nil
 }
 
-// isLocal reports whether addr is an address of this host's loopback.
-func isLocal(addr string) bool {
-	host, _, err := net.SplitHostPort(addr)
+// chooseHeap rehearses the capture with all of the heap, and with what answers
+// need of it if that takes too long and this would be shorter.
+func (p *Process) chooseHeap(ctx context.Context, t *capture.Target, s *surveyor, within time.Duration) (capture.Selection, error) {
+	var all capture.Selection
+	whole, err := t.Estimate(all)
 	if err != nil {
-		return true // unix:PATH
+		return all, err
 	}
-	if host == "localhost" || host == "" {
-		return true
+	if s == nil && p.opts.Heap == HeapIfShort || p.opts.Heap == HeapAll {
+		_, err := t.Rehearse(ctx, all)
+		return all, err
 	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
+	if fits, err := p.fits(ctx, t, whole, within); fits || err != nil {
+		return all, err
+	}
+	sel, err := s.selection(ctx)
+	if err != nil {
+		return sel, fmt.Errorf("survey of the running process: %w", err)
+	}
+	part, err := t.Estimate(sel)
+	sel.LeftOut = whole.Bytes - min(part.Bytes, whole.Bytes)
+	if err == nil && p.opts.Heap == HeapIfShort && sel.LeftOut < whole.Bytes/worthLeaving {
+		sel = all
+	}
+	if err == nil {
+		sel.Within = within * 9 / 10
+		_, err = t.Rehearse(ctx, sel)
+	}
+	return sel, err
+}
+
+// worthLeaving is the part of all memory that the heap has to be, one in so many,
+// for it to be left out.
+const worthLeaving = 4
+
+// fits reports whether all can be copied within the time.
+func (p *Process) fits(ctx context.Context, t *capture.Target, whole capture.Estimate, within time.Duration) (bool, error) {
+	if p.opts.Heap == HeapNone || float64(whole.Bytes) > fastestCopy*within.Seconds() {
+		return false, nil
+	}
+	e, err := t.Rehearse(ctx, capture.Selection{})
+	if errors.Is(err, capture.ErrNoMemory) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	p.opts.verbosef("all of the memory: %d MB, copied in %v of the %v that the process may stand still", e.Bytes>>20, e.Time.Round(time.Microsecond), within)
+	return e.Time <= within*4/5, nil
+}
+
+// fastestCopy is more bytes per second than any machine copies.
+const fastestCopy = 50e9
+
+// pauseBudget is how long a process with n goroutines may stand still.
+func pauseBudget(n int) time.Duration {
+	const least, at, each = 20 * time.Millisecond, 1000, 800 * time.Nanosecond
+	return least + time.Duration(max(n-at, 0))*each
 }
