@@ -112,9 +112,8 @@ func (p *Process) chooseHeap(ctx context.Context, t *capture.Target, s *surveyor
 	if err != nil {
 		return all, err
 	}
-	if s == nil && p.opts.Heap == HeapIfShort || p.opts.Heap == HeapAll {
-		_, err := t.Rehearse(ctx, all)
-		return all, err
+	if s == nil || p.opts.Heap == HeapAll {
+		return all, t.Prepare(ctx, all)
 	}
 	if fits, err := p.fits(ctx, t, whole, within); fits || err != nil {
 		return all, err
@@ -130,7 +129,7 @@ func (p *Process) chooseHeap(ctx context.Context, t *capture.Target, s *surveyor
 	}
 	if err == nil {
 		sel.Within = within * 9 / 10
-		_, err = t.Rehearse(ctx, sel)
+		err = t.Prepare(ctx, sel)
 	}
 	return sel, err
 }

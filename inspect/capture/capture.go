@@ -88,35 +88,49 @@ func (t *Target) Estimate(sel Selection) (Estimate, error) {
 // ErrNoMemory says that this machine has not the memory for a capture.
 var ErrNoMemory = errors.New("not enough memory is available here")
 
-// Rehearse copies what Take would copy, while the process runs, so that Take
-// finds its memory at hand and the time that it needs is known.
-func (t *Target) Rehearse(ctx context.Context, sel Selection) (Estimate, error) {
+// Prepare copies what Take would copy, while the process runs, so that Take finds
+// its memory at hand.
+func (t *Target) Prepare(ctx context.Context, sel Selection) error {
+	_, err := t.prepare(ctx, sel)
+	return err
+}
+
+func (t *Target) prepare(ctx context.Context, sel Selection) (*plan, error) {
 	if err := t.mem.Refresh(); err != nil {
-		return Estimate{}, err
+		return nil, err
 	}
 	p := makePlan(t.mem.Ranges(), t.pages, &t.places, sel)
-	e := Estimate{Bytes: p.bytes}
 	if free := available(); free > 0 && p.bytes > free/2 {
-		return e, fmt.Errorf("capture %d bytes of process %d: %w (%d bytes)", p.bytes, t.pid, ErrNoMemory, free)
+		return nil, fmt.Errorf("capture %d bytes of process %d: %w (%d bytes)", p.bytes, t.pid, ErrNoMemory, free)
 	}
 	if err := t.room(p); err != nil {
-		return e, err
+		return nil, err
 	}
-	// The first time it is the memory here that takes the time, later perhaps the
-	// work of others, after whom this goes.
-	for i := range 1 + rehearsals {
+	_, err := copyAll(ctx, t.mem, t.buffer.b, p.runs, tracee.Yield)
+	return p, err
+}
+
+// Rehearse prepares and returns how long the copy takes: the shortest of some
+// times, since this goes after the work of others.
+func (t *Target) Rehearse(ctx context.Context, sel Selection) (Estimate, error) {
+	p, err := t.prepare(ctx, sel)
+	if err != nil {
+		return Estimate{}, err
+	}
+	e := Estimate{Bytes: p.bytes}
+	for i := range rehearsals {
 		begin := time.Now()
 		if _, err := copyAll(ctx, t.mem, t.buffer.b, p.runs, tracee.Yield); err != nil {
 			return e, err
 		}
-		if took := time.Since(begin); i == 1 || i > 1 && took < e.Time {
+		if took := time.Since(begin); i == 0 || took < e.Time {
 			e.Time = took
 		}
 	}
 	return e, nil
 }
 
-// rehearsals is how often the time of a copy is taken, for the shortest.
+// rehearsals is how often the time of a copy is taken.
 const rehearsals = 3
 
 // slack is how much more than planned a capture may need, in bytes, because the
@@ -159,7 +173,7 @@ func (c *Capture) Close() error { return c.file.Close() }
 // is let go in any case.
 func (t *Target) Take(ctx context.Context, sel Selection, kernel map[uint64]mem.KernelWait) (*Capture, error) {
 	if t.buffer == nil {
-		if _, err := t.Rehearse(ctx, sel); err != nil {
+		if err := t.Prepare(ctx, sel); err != nil {
 			return nil, err
 		}
 	}
