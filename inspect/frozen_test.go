@@ -74,7 +74,12 @@ func TestAStopOfTheWorldIsNamedInAProgramThatDied(t *testing.T) {
 		t.Run(orHost(version), func(t *testing.T) {
 			parallel(t)
 			o := target.Options{Args: []string{"-how=loop"}, Env: stopOptions}
-			c := target.Take(t, target.Spec{Program: "stopworld", Go: version}, o, target.Kernel)
+			r := target.Start(t, target.Build(t, target.Spec{Program: "stopworld", Go: version}), o)
+			// It is ready before it stops the world.
+			awaitSched(t, r, func(s *inspect.Sched) bool {
+				return s.World == rt.WorldStopping && len(s.StillToStop) == 1 && s.StopTheWorld != nil && s.StopTheWorld.By != nil
+			})
+			c := r.Crash()
 			s, err := open(t, c).Sched(t.Context())
 			if err != nil {
 				t.Fatal(err)

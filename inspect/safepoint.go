@@ -13,21 +13,22 @@ import (
 // unpreempted says why a goroutine that runs Go code on m was not preempted: by a
 // signal, which has to come at a safe point, or where its code checks the stack.
 func (p *Process) unpreempted(m *rt.M, g *Running) (kind, why string) {
-	at := "its code"
+	th, known := p.threads[m.ProcID]
+	at, pc := "its code", mem.Addr(th.Regs.PC)
 	if len(g.Frames) > 0 {
-		at = g.Frames[0].Func
+		// The thread may be in the handler of a signal, as when the program died.
+		at, pc, known = g.Frames[0].Func, g.Frames[0].PC, true
 	}
 	debug, _ := p.global("runtime.debug")
 	off, ok := p.RT.AsyncPreemptOff(debug)
-	th, known := p.threads[m.ProcID]
-	f := p.pcln.Func(mem.Addr(th.Regs.PC))
+	f := p.pcln.Func(pc)
 	switch kind = "loop"; {
 	case ofTheRuntime(at):
 		return "runtime", fmt.Sprintf("it is in %s, where it may not be preempted", at)
 	case !known || f == nil:
 	case f.Flag&pcln.FlagAsm != 0 || f.FuncData(pcln.FuncDataLocalsPointerMaps) == 0:
 		return "assembly", fmt.Sprintf("it is in %s, which is assembly and has no safe points", at)
-	case f.PCData(pcln.PCDataUnsafePoint, mem.Addr(th.Regs.PC)) != pcln.UnsafePoint:
+	case f.PCData(pcln.PCDataUnsafePoint, pc) != pcln.UnsafePoint:
 	case p.noSplit(f):
 		kind, at = "nosplit", at+", which does not check its stack (nosplit)"
 	}

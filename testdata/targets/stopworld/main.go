@@ -1,4 +1,5 @@
-// Stopworld is caught while it stops the world. It must be run with GOGC=off, and
+// Stopworld is caught while it stops the world, which it does after it said that it
+// is ready: wait until it does. It must be run with GOGC=off, and
 // with GODEBUG=asyncpreemptoff=1 for loop and nosplit.
 //
 // stopper.goid calls runtime.ReadMemStats, or runtime.Stack with -how=c.
@@ -97,8 +98,11 @@ func stopBehind(me string, loop func()) {
 	text := lines(me + fmt.Sprintf("culprit.goid=%d\nqueued.goid=%d\n", <-id, behind))
 	for atomic.LoadInt32(&spinning) == 0 {
 	}
-	wake <- 1
 	write(text)
+	// What is queued stays so if this goroutine does not yield any more: sysmon
+	// asks for that 10 ms after it began to run.
+	runtime.Gosched()
+	wake <- 1
 	runtime.ReadMemStats(&stats)
 }
 
@@ -136,8 +140,9 @@ func main() {
 		truth.Await(behind, "chan receive")
 		text := lines(me + fmt.Sprintf("queued.goid=%d\n", behind))
 		stuckInC(func() {
-			wake <- 1
 			write(text)
+			runtime.Gosched()
+			wake <- 1
 		})
 	case "copy":
 		id := make(chan int64)
