@@ -8,13 +8,14 @@
 package main
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
 	"os"
 	"runtime"
-	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"rtdbgtargets/internal/truth"
@@ -37,8 +38,14 @@ func parker(id chan<- int64, wake <-chan int, yield bool) {
 	<-wake
 }
 
+//go:linkname procPin runtime.procPin
+func procPin() int
+
 // stall makes standard error a pipe that is full, and returns once a thread is
-// stuck in writing to it.
+// stuck in writing to it. From then on nobody gets sched.lock: the goroutine must
+// neither lose its P in a system call of which the runtime knows nor yield. What it
+// calls is RawSyscall, and it is pinned to its M, so that a request to yield, which
+// sysmon makes of one that has run for 10 ms, is of no effect.
 func stall() {
 	var p [2]int
 	truth.Check(syscall.Pipe(p[:]))
@@ -54,13 +61,31 @@ func stall() {
 		}
 	}
 	truth.Check(syscall.SetNonblock(p[1], false))
-	truth.Check(syscall.Dup3(p[1], 2, 0))
+	said, err := syscall.Dup(2)
+	truth.Check(err)
+	end := time.Now().Add(patience)
+	procPin()
+	if _, _, errno := syscall.RawSyscall(syscall.SYS_DUP3, uintptr(p[1]), 2, 0); errno != 0 {
+		fail(said, "target: dup3 failed\n")
+	}
 	for !writing() {
+		if time.Now().After(end) {
+			fail(said, "target: no thread is stuck in writing to standard error\n")
+		}
 	}
 }
 
-// writing reports whether a thread is in write(2, …). The runtime does not hear
-// of its system calls: it might take the P away, and could not give it back.
+// patience is for how long sysmon may not print.
+const patience = 30 * time.Second
+
+// fail ends the program without the scheduler, which may be stuck.
+func fail(fd int, text string) {
+	b := []byte(text)
+	syscall.RawSyscall(syscall.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
+	syscall.RawSyscall(syscall.SYS_EXIT_GROUP, 1, 0, 0)
+}
+
+// writing reports whether a thread is in write(2, …).
 func writing() bool {
 	const atCwd = -100
 	for _, path := range threads {
@@ -71,7 +96,7 @@ func writing() bool {
 		}
 		n, _, errno := syscall.RawSyscall(syscall.SYS_READ, fd, uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)))
 		syscall.RawSyscall(syscall.SYS_CLOSE, fd, 0, 0)
-		if errno == 0 && strings.HasPrefix(string(buf[:n]), inWrite) {
+		if errno == 0 && bytes.HasPrefix(buf[:n], inWrite) {
 			return true
 		}
 	}
@@ -81,7 +106,7 @@ func writing() bool {
 var (
 	buf     [256]byte
 	threads []*byte
-	inWrite = fmt.Sprintf("%d 0x2 ", syscall.SYS_WRITE)
+	inWrite = []byte(fmt.Sprintf("%d 0x2 ", syscall.SYS_WRITE))
 )
 
 func main() {
