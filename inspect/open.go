@@ -57,11 +57,12 @@ func (p *Process) openCore(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	p.Mem = c
+	p.Mem, p.core = c, c
 	if p.opts.counted != nil {
 		p.Mem = p.opts.counted(c)
 	}
 	p.closers = append(p.closers, c.Close)
+	p.openTables()
 	p.info.PID, p.info.Memory = c.PID(), c.Describe()
 	if err := p.checkCore(c); err != nil {
 		return err

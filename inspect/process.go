@@ -13,6 +13,7 @@ import (
 
 	"rtdbg/inspect/arch"
 	"rtdbg/inspect/code"
+	"rtdbg/inspect/cstack"
 	"rtdbg/inspect/delve"
 	"rtdbg/inspect/exe"
 	"rtdbg/inspect/heap"
@@ -96,7 +97,11 @@ type Process struct {
 
 	info Info
 	opts Options
-	exe  *exe.File
+	// core is Mem where that is a core file, else nil.
+	core *mem.Core
+	// ctables are the unwind tables of a core's images.
+	ctables func() *cstack.Tables
+	exe     *exe.File
 	// dwarf waits for the layouts that the executable's DWARF has.
 	dwarf   func() (*layout.Table, error)
 	arch    *arch.Arch

@@ -23,6 +23,8 @@ type Arch struct {
 	UsesLR bool
 	// Trap is the instruction that debuggers write as a breakpoint.
 	Trap []byte
+	// CallFrame is what unwind tables say of registers.
+	CallFrame CallFrame
 
 	machine uint16
 	regs    regBlock

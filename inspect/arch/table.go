@@ -13,10 +13,16 @@ const (
 // (zgoarch_*.go, goarch_*.go) and the kernel's struct user_regs_struct
 // (amd64: arch/x86/include/asm/user_64.h) and struct user_pt_regs (arm64:
 // arch/arm64/include/uapi/asm/ptrace.h), which NT_PRSTATUS embeds as pr_reg.
+// The registers of call frames are those of the System V ABI's AMD64 supplement
+// (figure 3.36) and of DWARF for the Arm 64-bit Architecture (4.1).
 func all() []*Arch {
 	return []*Arch{{
 		Name: "amd64", PtrSize: 8, Order: binary.LittleEndian,
 		PCQuantum: 1, MinFrameSize: 0, UsesLR: false, Trap: []byte{0xcc},
+		CallFrame: CallFrame{
+			SP: 7, FP: 6, Return: 16, Saved: []int{3, 6, 12, 13, 14, 15},
+			words: []int{10, 12, 11, 5, 13, 14, 4, 19, 9, 8, 7, 6, 3, 2, 1, 0, 16},
+		},
 		machine: machineX8664,
 		regs: regBlock{
 			words: 27,
@@ -27,6 +33,10 @@ func all() []*Arch {
 	}, {
 		Name: "arm64", PtrSize: 8, Order: binary.LittleEndian,
 		PCQuantum: 4, MinFrameSize: 8, UsesLR: true, Trap: []byte{0x00, 0x00, 0x20, 0xd4},
+		CallFrame: CallFrame{
+			SP: 31, FP: 29, Return: 30, Saved: []int{19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30},
+			words: []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31},
+		},
 		machine: machineAARCH64,
 		regs: regBlock{
 			words: 34,

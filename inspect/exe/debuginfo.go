@@ -85,7 +85,7 @@ func (f *File) readDebugInfo() (d *DebugInfo, err error) {
 			return nil, err
 		}
 	}
-	data, err := newDWARF(content, sections["debug_ranges"])
+	data, err := newDWARF(content, nil, sections["debug_ranges"])
 	if err != nil {
 		return nil, fmt.Errorf("%s: DWARF: %w", f.Path, err)
 	}

@@ -59,7 +59,7 @@ func (f *File) readDWARF() (d *dwarf.Data, err error) {
 		return nil, err
 	}
 	defer recoverTo(&err, f.Path)
-	if d, err = newDWARF(content, nil); err != nil {
+	if d, err = newDWARF(content, nil, nil); err != nil {
 		return nil, fmt.Errorf("%s: DWARF: %w", f.Path, err)
 	}
 	return d, nil
@@ -84,9 +84,9 @@ func (f *File) readDWARFContent() (content map[string][]byte, err error) {
 	return content, nil
 }
 
-// newDWARF parses sections; ranges is .debug_ranges or nil.
-func newDWARF(content map[string][]byte, ranges []byte) (*dwarf.Data, error) {
-	d, err := dwarf.New(content["debug_abbrev"], nil, nil, content["debug_info"], nil, nil, ranges, content["debug_str"])
+// newDWARF parses sections; lines is .debug_line, ranges .debug_ranges, each or nil.
+func newDWARF(content map[string][]byte, lines, ranges []byte) (*dwarf.Data, error) {
+	d, err := dwarf.New(content["debug_abbrev"], nil, nil, content["debug_info"], lines, nil, ranges, content["debug_str"])
 	if err != nil {
 		return nil, err
 	}

@@ -43,6 +43,7 @@ type File struct {
 	dwarf        func() (*dwarf.Data, error)
 	dwarfContent func() (map[string][]byte, error)
 	debugInfo    func() (*DebugInfo, error)
+	lines        func() (*dwarf.Data, error)
 	debugELF     func() (*elf.File, error)
 }
 
@@ -117,6 +118,7 @@ func newFile(m *Mapped) (*File, error) {
 	f.dwarfContent = sync.OnceValues(f.readDWARFContent)
 	f.dwarf = sync.OnceValues(f.readDWARF)
 	f.debugInfo = sync.OnceValues(f.readDebugInfo)
+	f.lines = sync.OnceValues(f.readLines)
 	return f, nil
 }
 

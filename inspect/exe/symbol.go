@@ -44,8 +44,12 @@ func stringAt(strs []byte, off uint32, name string) bool {
 }
 
 // symtab returns the symbol table and its strings, nil without them.
-func (f *File) symtab() (syms, strs []byte) {
-	s, ok := f.Section(".symtab")
+func (f *File) symtab() (syms, strs []byte) { return f.symbols(".symtab") }
+
+// symbols returns the symbol table in the section called name and its strings,
+// nil without them.
+func (f *File) symbols(name string) (syms, strs []byte) {
+	s, ok := f.Section(name)
 	if !ok || s.Entsize != symbolSize || uint64(s.Link) >= uint64(len(f.sections)) {
 		return nil, nil
 	}

@@ -101,7 +101,7 @@ func (c *Core) exePath() string {
 // stripping an executable moves offsets. A capture has all pages that were
 // written: for what it lacks of a read-only mapping the file can be trusted.
 func (c *Core) addBacking() {
-	libs := c.libraries()
+	c.libs = c.libraries()
 	var pieces []piece
 	for _, l := range c.loads {
 		split := l.Start + Addr(l.avail)
@@ -110,7 +110,7 @@ func (c *Core) addBacking() {
 			pieces = append(pieces, piece{start: split, end: l.End})
 			continue
 		}
-		pieces = append(pieces, c.backGap(split, l.End, libs)...)
+		pieces = append(pieces, c.backGap(split, l.End)...)
 	}
 	pieces = c.addOmitted(pieces)
 	c.all.list = joinPieces(pieces)
@@ -123,7 +123,7 @@ func (c *Core) executable() (image, bool) {
 }
 
 // backGap returns the pieces of the gap [start, end) in a read-only mapping.
-func (c *Core) backGap(start, end Addr, libs map[string]image) []piece {
+func (c *Core) backGap(start, end Addr) []piece {
 	img, ok := c.executable()
 	if len(c.notes.files) > 0 {
 		f := c.fileAt(start)
@@ -131,7 +131,7 @@ func (c *Core) backGap(start, end Addr, libs map[string]image) []piece {
 			return []piece{{start: start, end: end}} // anonymous
 		}
 		if path := c.exePath(); f.path != path || path == "" {
-			img, ok = libs[f.path]
+			img, ok = c.libs[f.path]
 		}
 	}
 	if !ok {

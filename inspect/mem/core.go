@@ -4,6 +4,7 @@ import (
 	"debug/elf"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"rtdbg/inspect/arch"
@@ -32,6 +33,10 @@ type Core struct {
 	// come from other files.
 	own, all spans
 	images   []*exe.File
+	// libs are the files other than the executable whose bytes complete the
+	// core, by path.
+	libs     map[string]image
+	loaded   func() []Loaded
 	check    Check
 	bias     uint64
 	biasErr  error
@@ -65,6 +70,7 @@ func OpenCore(corePath string, f *exe.File) (*Core, error) {
 	c.bias, c.biasErr = c.findBias()
 	c.check = c.identify()
 	c.addBacking()
+	c.loaded = sync.OnceValue(c.findLoaded)
 	c.resident = limitResident(m.Bytes)
 	return c, nil
 }

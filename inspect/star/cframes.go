@@ -2,16 +2,15 @@ package star
 
 import (
 	"fmt"
+	"path"
 
 	"go.starlark.net/starlark"
-
-	"rtdbg/inspect/mem"
 )
 
 func threadBuiltins() []Builtin {
 	return []Builtin{{
 		Name: "cframes", Params: []Param{{Name: "thread", Doc: "the kernel's id of a thread: m.procid"}},
-		Doc:     "The stack of a thread with its C frames, innermost first, as far as Delve unwinds it; what cannot be read says why.",
+		Doc:     "The stack of a thread with its C frames, innermost first, of a core as far as unwind tables prove them, else as Delve unwinds it; what cannot be read says why.",
 		Example: "cframes(m(0).procid)",
 		call: func(in *Interp, a args) (starlark.Value, error) {
 			id, err := number("thread", a[0])
@@ -22,10 +21,13 @@ func threadBuiltins() []Builtin {
 			var elems []starlark.Value
 			for _, f := range frames {
 				s := orWord(f.Func, "?")
-				if f.File != "" && f.File != "?" {
+				switch {
+				case f.File != "" && f.File != "?":
 					s += fmt.Sprintf(" %s:%d", f.File, f.Line)
-				} else {
-					s += " " + mem.Addr(f.PC).String()
+				case f.Image != "":
+					s += fmt.Sprintf(" %v (%s+%#x)", f.PC, path.Base(f.Image), f.Offset)
+				default:
+					s += " " + f.PC.String()
 				}
 				elems = append(elems, starlark.String(s))
 			}

@@ -22,7 +22,7 @@ var lower = []string{"inspect/arch", "inspect/exe", "inspect/mem", "inspect/layo
 // middle are those on top of them that know the runtime's structures, each
 // for one question, and the session with Delve.
 var middle = []string{
-	"inspect/rt", "inspect/stack", "inspect/locate", "inspect/wait", "inspect/heap", "inspect/wake", "inspect/graph", "inspect/names",
+	"inspect/rt", "inspect/stack", "inspect/cstack", "inspect/locate", "inspect/wait", "inspect/heap", "inspect/wake", "inspect/graph", "inspect/names",
 	"inspect/delve", "inspect/progress", "inspect/tracee", "inspect/capture", "runtimeversions",
 }
 
@@ -39,6 +39,7 @@ var arrows = map[string][]string{
 	"inspect/pcln":    {"inspect/arch", "inspect/mem"},
 	"inspect/code":    {"inspect/arch", "inspect/mem", "inspect/pcln"},
 	"inspect/stack":   lower,
+	"inspect/cstack":  {"inspect/arch", "inspect/exe", "inspect/mem"},
 	"inspect/rt":      {"inspect/arch", "inspect/mem", "inspect/layout", "inspect/progress"},
 	"inspect/locate":  append([]string{"inspect/rt"}, lower...),
 	"inspect/wait":    {"inspect/arch", "inspect/mem", "inspect/rt", "inspect/stack"},

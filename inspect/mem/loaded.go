@@ -1,0 +1,85 @@
+package mem
+
+import (
+	"debug/elf"
+
+	"rtdbg/inspect/exe"
+)
+
+// vdsoPath is how the kernel names the code that it maps into every process.
+const vdsoPath = "[vdso]"
+
+// Loaded is an executable or shared object in the target's memory.
+type Loaded struct {
+	// Path is the file as the process had it mapped, or "[vdso]".
+	Path string
+	// Bias is what has to be added to an address of the file to get the address
+	// in the process.
+	Bias uint64
+	// Segments are the program headers, unrelocated.
+	Segments []exe.Segment
+	// File is the file itself, nil if this host has none that provably is the
+	// same.
+	File *exe.File
+}
+
+// Contains reports whether a lies in one of the image's segments.
+func (l *Loaded) Contains(a Addr) bool {
+	for _, s := range l.Segments {
+		if s.Type == elf.PT_LOAD && uint64(a)-(s.Vaddr+l.Bias) < s.Memsz {
+			return true
+		}
+	}
+	return false
+}
+
+// Loaded lists the ELF files that the process had mapped: the executable first,
+// as far as it is at hand, the libraries and the vDSO. A file that this host does
+// not have is listed if the core has its first page. The slice belongs to the
+// Core.
+func (c *Core) Loaded() []Loaded { return c.loaded() }
+
+func (c *Core) findLoaded() []Loaded {
+	var list []Loaded
+	exePath := c.exePath()
+	own, ok := c.executable()
+	if ok {
+		list = append(list, Loaded{Path: c.exe.Path, Bias: own.bias, Segments: c.exe.Segments(), File: c.exe})
+		if exePath != "" {
+			list[0].Path = exePath
+		}
+	}
+	seen := map[string]bool{exePath: ok}
+	for _, f := range c.notes.files {
+		if f.off != 0 || seen[f.path] || len(seen) == maxImages {
+			continue
+		}
+		seen[f.path] = true
+		lib, ok := c.libs[f.path]
+		if !ok {
+			if lib, ok = c.openLibrary(f.path); ok {
+				c.images = append(c.images, lib.file)
+			}
+		}
+		if ok {
+			list = append(list, Loaded{Path: f.path, Bias: lib.bias, Segments: lib.file.Segments(), File: lib.file})
+		} else if l, ok := c.loadedAt(f.path, f.start); ok {
+			list = append(list, l)
+		}
+	}
+	if vdso, ok := c.Aux(AuxVDSO); ok {
+		if l, ok := c.loadedAt(vdsoPath, Addr(vdso)); ok {
+			list = append(list, l)
+		}
+	}
+	return list
+}
+
+// loadedAt is an image by its first page in the core.
+func (c *Core) loadedAt(path string, base Addr) (Loaded, bool) {
+	img, ok := c.imageInCore(base)
+	if !ok {
+		return Loaded{}, false
+	}
+	return Loaded{Path: path, Bias: uint64(base) - imageStart(img.segments), Segments: img.segments}, true
+}
