@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"rtdbg/inspect/arch"
 	"rtdbg/inspect/cstack"
@@ -46,10 +45,18 @@ func (p *Process) ThreadFrames(ctx context.Context, thread int) ([]CFrame, error
 	return p.tableFrames(uint64(thread), p.interrupted(th.Regs))
 }
 
-// openTables prepares the unwind tables of the core.
-func (p *Process) openTables() {
-	p.ctables = sync.OnceValue(func() *cstack.Tables { return cstack.New(p.Mem, p.core.Arch(), p.core.Loaded()) })
-	p.closers = append(p.closers, func() error { return p.ctables().Close() })
+// tables returns the unwind tables of the core, nil after Close.
+func (p *Process) tables() *cstack.Tables {
+	p.ctablesOnce.Do(func() { p.ctables = cstack.New(p.Mem, p.arch, p.core.Loaded()) })
+	return p.ctables
+}
+
+func (p *Process) closeTables() error {
+	p.ctablesOnce.Do(func() {}) // so that nobody opens them any more
+	if p.ctables == nil {
+		return nil
+	}
+	return p.ctables.Close()
 }
 
 // interrupted returns the registers that a signal interrupted, if a thread with
@@ -66,7 +73,10 @@ func (p *Process) interrupted(regs arch.Regs) arch.Regs {
 // tableFrames walks a stack by unwind tables, and from where it comes to Go as Go
 // does.
 func (p *Process) tableFrames(thread uint64, regs arch.Regs) ([]CFrame, error) {
-	t := p.ctables()
+	t := p.tables()
+	if t == nil {
+		return nil, errors.New("no stacks: the target has been closed")
+	}
 	var frames []CFrame
 	f := t.Start(&regs)
 	for len(frames) < maxThreadFrames {

@@ -1,7 +1,10 @@
 package inspect_test
 
 import (
+	"os/exec"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -56,8 +59,9 @@ func TestThreadsOfCAreThoseOfTheTarget(t *testing.T) {
 	}
 }
 
-// checkFrames looks for functions on a thread's stack, in that order.
-func checkFrames(t *testing.T, p *inspect.Process, thread uint64, want []string) {
+// checkFrames looks for functions on a thread's stack, in that order, and returns
+// all that are there.
+func checkFrames(t *testing.T, p *inspect.Process, thread uint64, want []string) []string {
 	t.Helper()
 	frames, err := p.ThreadFrames(t.Context(), int(thread))
 	if err != nil {
@@ -73,5 +77,152 @@ func checkFrames(t *testing.T, p *inspect.Process, thread uint64, want []string)
 	}
 	if len(rest) > 0 {
 		t.Errorf("thread %d is in %v, want %v", thread, names, want)
+	}
+	return names
+}
+
+// cthreadsBuilds are executables whose C code is found in different ways: in shared
+// libraries, and all in one file, which has no sorted unwind table where it is not
+// position-independent. For those linked statically Delve does not find the way out
+// of pause, which has no DWARF there, on a thread that runs a goroutine.
+var cthreadsBuilds = []struct {
+	name   string
+	spec   target.Spec
+	static bool
+}{
+	{"exe", target.Spec{}, false},
+	{"pie", target.Spec{BuildMode: "pie"}, false},
+	{"static", target.Spec{Ldflags: "-linkmode=external -extldflags=-static"}, true},
+	{"static-pie", target.Spec{BuildMode: "pie", Ldflags: "-linkmode=external -extldflags=-static-pie"}, true},
+}
+
+// A capture, gdb's core and the kernel's show the C frames of the target's threads
+// that Delve finds in the process itself.
+func TestCFramesOfCoresAreDelvesOfTheProcess(t *testing.T) {
+	for _, version := range cthreadsReleases {
+		for _, b := range cthreadsBuilds {
+			t.Run(orHost(version)+"/"+b.name, func(t *testing.T) {
+				parallel(t)
+				spec := b.spec
+				spec.Program, spec.Go, spec.Cgo = "cthreads", version, true
+				r := target.Start(t, target.Build(t, spec), target.Options{})
+				want := framesOf(t, r, attached(t, r.PID, inspect.Options{Stop: true}))
+				captured := framesOf(t, r, attached(t, r.PID, inspect.Options{}))
+				if b.static {
+					want["call"] = captured["call"]
+				}
+				for _, tt := range threadsOfC {
+					if len(want[tt.name]) < 4 {
+						t.Errorf("%s has %v only", tt.name, want[tt.name])
+					}
+				}
+				compareFrames(t, "capture", captured, want)
+				compareFrames(t, "gcore", framesOf(t, r, gcored(t, r)), want)
+			})
+		}
+	}
+}
+
+// gcored opens a core of a target that gdb writes.
+func gcored(t *testing.T, r *target.Running) *inspect.Process {
+	t.Helper()
+	prefix := filepath.Join(t.TempDir(), "core")
+	pid := strconv.Itoa(r.PID)
+	if out, err := exec.Command("gcore", "-o", prefix, pid).CombinedOutput(); err != nil {
+		target.Missing(t, "gcore: %v: %s", err, out)
+	}
+	p, err := inspect.OpenCore(t.Context(), r.Exe, prefix+"."+pid, inspect.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// attached opens a process, which must be closed before another tracer comes.
+func attached(t *testing.T, pid int, o inspect.Options) *inspect.Process {
+	t.Helper()
+	p, err := inspect.Attach(t.Context(), pid, o)
+	if err != nil {
+		target.Missing(t, "attach: %v", err)
+	}
+	return p
+}
+
+// framesOf returns the frames of the threads of the target by their names, up to
+// the call of C, and closes p.
+func framesOf(t *testing.T, r *target.Running, p *inspect.Process) map[string][]inspect.CFrame {
+	t.Helper()
+	defer p.Close()
+	of := make(map[string][]inspect.CFrame)
+	for _, tt := range threadsOfC {
+		list, err := p.ThreadFrames(t.Context(), int(r.Vars.Int(t, tt.name+".thread")))
+		if err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+		for i, f := range list {
+			if f.PC == 0 {
+				list = list[:i]
+				break
+			}
+			if f.Func == "runtime.asmcgocall" {
+				list = list[:i+1]
+				break
+			}
+		}
+		of[tt.name] = list
+	}
+	return of
+}
+
+// compareFrames wants the same functions at the same addresses. A name that is not
+// known on one side is no difference: Delve reads the lines of libraries too.
+func compareFrames(t *testing.T, how string, got, want map[string][]inspect.CFrame) {
+	t.Helper()
+	for name, frames := range want {
+		same := slices.EqualFunc(got[name], frames, func(x, y inspect.CFrame) bool {
+			return x.PC == y.PC && (x.Func == "" || y.Func == "" || plainName(x.Func) == plainName(y.Func))
+		})
+		if !same {
+			t.Errorf("%s: thread %s has\n%v\nwant\n%v", how, name, got[name], frames)
+		}
+	}
+}
+
+// plainName is a function's name without what Delve puts before it, and without
+// what tells the aliases of a function of glibc.
+func plainName(name string) string {
+	name = strings.TrimPrefix(name, "C.")
+	return strings.TrimLeft(strings.TrimPrefix(name, "__libc_"), "_")
+}
+
+// calledC are the functions on the thread of a goroutine that sleeps in C, innermost
+// first, as the target "cgo" has one.
+var calledC = []string{"sleepInC", "Cfunc_sleepInC", "runtime.asmcgocall", "runtime.cgocall", "main._Cfunc_sleepInC", "main.inC", "runtime.goexit"}
+
+// The kernel's core, in which threads are in the handler of the signal that the
+// crash sends them, has the C frames that the signal interrupted; so has that of an
+// arm64 program.
+func TestCFramesOfCrashesAreThoseOfTheSource(t *testing.T) {
+	for _, goarch := range []string{"amd64", "arm64"} {
+		for _, version := range cthreadsReleases {
+			t.Run(goarch+"/"+orHost(version), func(t *testing.T) {
+				parallel(t)
+				c := target.Take(t, target.Spec{Program: "cgo", Go: version, GOARCH: goarch, Cgo: true}, target.Options{}, target.Kernel)
+				p := open(t, c)
+				s, err := p.Sched(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				goid := uint64(c.Vars.Int(t, "inc.goid"))
+				i := slices.IndexFunc(s.Ms, func(m inspect.SchedM) bool { return m.Goid != nil && *m.Goid == goid && m.Thread != nil })
+				if i < 0 {
+					t.Fatalf("no thread runs goroutine %d: %s", goid, toJSON(t, s.Ms))
+				}
+				list := checkFrames(t, p, *s.Ms[i].Thread, calledC)
+				if len(list) != len(calledC)+1 {
+					t.Errorf("thread %d is in %v, want pause and %v", *s.Ms[i].Thread, list, calledC)
+				}
+			})
+		}
 	}
 }

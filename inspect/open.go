@@ -62,7 +62,7 @@ func (p *Process) openCore(ctx context.Context, path string) error {
 		p.Mem = p.opts.counted(c)
 	}
 	p.closers = append(p.closers, c.Close)
-	p.openTables()
+	p.closers = append(p.closers, p.closeTables)
 	p.info.PID, p.info.Memory = c.PID(), c.Describe()
 	if err := p.checkCore(c); err != nil {
 		return err

@@ -99,9 +99,10 @@ type Process struct {
 	opts Options
 	// core is Mem where that is a core file, else nil.
 	core *mem.Core
-	// ctables are the unwind tables of a core's images.
-	ctables func() *cstack.Tables
-	exe     *exe.File
+	// ctables are the unwind tables of a core's images, nil until they are needed.
+	ctablesOnce sync.Once
+	ctables     *cstack.Tables
+	exe         *exe.File
 	// dwarf waits for the layouts that the executable's DWARF has.
 	dwarf   func() (*layout.Table, error)
 	arch    *arch.Arch

@@ -5,7 +5,6 @@
 package cstack
 
 import (
-	"debug/elf"
 	"errors"
 	"fmt"
 	"sort"
@@ -33,16 +32,9 @@ const (
 	headerEncodings = 0x3b_03_1b_01 // sdata4|datarel, udata4, sdata4|pcrel, version 1
 )
 
-// searchTable returns the address of the FDE that the image's sorted table has
-// for pc.
-func (t *Tables) searchTable(img *mem.Loaded, pc uint64) (mem.Addr, error) {
-	var hdr mem.Addr
-	var size uint64
-	for _, s := range img.Segments {
-		if s.Type == elf.PT_GNU_EH_FRAME {
-			hdr, size = mem.Addr(s.Vaddr+img.Bias), s.Memsz
-		}
-	}
+// searchTable returns the address of the FDE that the image's sorted table at hdr,
+// of the given size, has for pc.
+func (t *Tables) searchTable(img *mem.Loaded, hdr mem.Addr, size, pc uint64) (mem.Addr, error) {
 	if size < headerSize {
 		return 0, fmt.Errorf("%w in %s", ErrNoTable, img.Path)
 	}
@@ -92,8 +84,8 @@ type fde struct {
 	program     reader
 }
 
-// entry reads the CIE or FDE at a: what follows its length. idAt is the address
-// of the next four bytes, which tell the two apart.
+// entry reads the CIE or FDE at a: what follows its length, of which the first
+// four bytes tell the two apart.
 func (t *Tables) entry(a mem.Addr) (r reader, err error) {
 	head, err := t.mem.View(a, 4)
 	if err != nil {

@@ -24,6 +24,9 @@ type Tables struct {
 	arch   *arch.Arch
 	images []mem.Loaded
 
+	indexMu sync.Mutex
+	indexes map[*mem.Loaded][]indexed
+
 	mu     sync.Mutex
 	places map[placeKey]Place
 	debug  map[string]*debugFile
@@ -31,7 +34,8 @@ type Tables struct {
 
 // New returns the tables of the given images. Memory and images must outlive them.
 func New(m mem.Memory, a *arch.Arch, images []mem.Loaded) *Tables {
-	return &Tables{mem: m, arch: a, images: images, places: make(map[placeKey]Place), debug: make(map[string]*debugFile)}
+	return &Tables{mem: m, arch: a, images: images, indexes: make(map[*mem.Loaded][]indexed),
+		places: make(map[placeKey]Place), debug: make(map[string]*debugFile)}
 }
 
 // Frame is where a function goes on and what its registers are then.
@@ -78,7 +82,7 @@ func (t *Tables) fde(a mem.Addr) (*fde, error) {
 	if img == nil {
 		return nil, fmt.Errorf("%w: %v is in no known image", ErrNoTable, a)
 	}
-	at, err := t.searchTable(img, uint64(a))
+	at, err := t.find(img, uint64(a))
 	if err != nil {
 		return nil, err
 	}
