@@ -20,7 +20,8 @@ type CFrame struct {
 	File string
 	Line int
 	// Image is the path of the executable or library that PC is in, "" if that
-	// is not known; Offset is PC as its own symbols have addresses.
+	// is not known; Offset is PC as its own symbols have addresses, or its place
+	// in the file where no more is known.
 	Image  string
 	Offset uint64
 }
@@ -32,8 +33,9 @@ const maxThreadFrames = 128
 // Where Delve controls the target, Delve unwinds it. Of a core the C frames come
 // from the unwind tables of the images, and end with an error where these do not
 // say how to go on; the Go frames are as everywhere. Of a goroutine that has called
-// C the frames behind runtime.asmcgocall are those of the goroutine. Of a thread in
-// a signal handler of Go they are those of what the signal interrupted.
+// C the frames behind runtime.asmcgocall are those of the goroutine; any other function
+// of Go that switches stacks is the last. Of a thread in a signal handler of Go the
+// frames are those of what the signal interrupted.
 func (p *Process) ThreadFrames(ctx context.Context, thread int) ([]CFrame, error) {
 	if p.core == nil {
 		return p.delveFrames(ctx, thread)
@@ -119,8 +121,14 @@ func (p *Process) goFrames(frames []CFrame, f cstack.Frame, thread uint64) ([]CF
 	if lr, ok := f.Regs.Get(p.arch.CallFrame.Return); ok && p.arch.UsesLR && f.Exact {
 		start.LR = mem.Addr(lr)
 	}
-	p.unwinder(func(u *stack.Unwinder) { frames = addTrace(frames, u.Unwind(start)) })
-	return frames, nil
+	var err error
+	p.unwinder(func(u *stack.Unwinder) {
+		t := u.Unwind(start)
+		if frames = addTrace(frames, t); !errors.Is(t.Err, stack.ErrSPWrite) {
+			err = t.Err
+		}
+	})
+	return frames, err
 }
 
 // asmcgocall is the function of the runtime that calls C.

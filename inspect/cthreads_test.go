@@ -1,6 +1,7 @@
 package inspect_test
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"rtdbg/inspect"
 	"rtdbg/inspect/internal/target"
+	"rtdbg/inspect/mem"
 )
 
 // cthreadsReleases are those on which threads of C are looked at.
@@ -207,8 +209,17 @@ func TestCFramesOfCrashesAreThoseOfTheSource(t *testing.T) {
 		for _, version := range cthreadsReleases {
 			t.Run(goarch+"/"+orHost(version), func(t *testing.T) {
 				parallel(t)
-				c := target.Take(t, target.Spec{Program: "cgo", Go: version, GOARCH: goarch, Cgo: true}, target.Options{}, target.Kernel)
-				p := open(t, c)
+				spec := target.Spec{Program: "cgo", Go: version, GOARCH: goarch, Cgo: true}
+				if goarch == "arm64" {
+					// QEMU's cores do not say which libraries there were.
+					spec.Ldflags = "-linkmode=external -extldflags=-static"
+				}
+				c := target.Take(t, spec, target.Options{}, target.Kernel)
+				p, err := inspect.OpenCore(t.Context(), c.Exe, c.Core, inspect.Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer p.Close()
 				s, err := p.Sched(t.Context())
 				if err != nil {
 					t.Fatal(err)
@@ -225,4 +236,38 @@ func TestCFramesOfCrashesAreThoseOfTheSource(t *testing.T) {
 			})
 		}
 	}
+}
+
+// The frames in a core that ends early are the first of those in the whole one, or,
+// where what a signal interrupted is cut off, those of the handler.
+func TestCFramesOfTruncatedCores(t *testing.T) {
+	c := target.Take(t, target.Spec{Program: "cgo", Cgo: true}, target.Options{}, target.Kernel)
+	whole := open(t, c)
+	b, err := os.ReadFile(c.Core)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compared := 0
+	for sixteenths := 1; sixteenths < 16; sixteenths++ {
+		path := filepath.Join(t.TempDir(), "core")
+		if err := os.WriteFile(path, b[:len(b)*sixteenths/16], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p, err := inspect.OpenCore(t.Context(), c.Exe, path, inspect.Options{})
+		if err != nil {
+			continue
+		}
+		for _, th := range whole.Mem.(*mem.Core).Threads() {
+			want, _ := whole.ThreadFrames(t.Context(), th.TID)
+			got, err := p.ThreadFrames(t.Context(), th.TID)
+			handler := len(got) > 0 && uint64(got[0].PC) == th.Regs.PC && strings.HasPrefix(got[0].Func, "runtime.")
+			same := func(x, y inspect.CFrame) bool { return x.PC == y.PC && (x.Func == "" || x.Func == y.Func) }
+			if n := len(got); !handler && (n > len(want) || !slices.EqualFunc(got, want[:n], same)) {
+				t.Errorf("%d/16: thread %d has\n%v, %v\nwant\n%v", sixteenths, th.TID, got, err, want)
+			}
+			compared++
+		}
+		p.Close()
+	}
+	t.Logf("%d stacks compared", compared)
 }

@@ -8,7 +8,8 @@ import (
 // Place says what lies at a PC.
 type Place struct {
 	// Image is the path of the image, "" if none is known; Offset is the PC in
-	// it, as its own symbols have addresses.
+	// it, as its own symbols have addresses, or in the file where no more of the
+	// image is known.
 	Image  string
 	Offset uint64
 	// Functions are the function at the PC and before it those that were inlined
@@ -43,6 +44,11 @@ func (t *Tables) place(f *Frame) Place {
 	p := Place{Functions: []exe.Place{{}}}
 	img := t.image(f.within())
 	if img == nil {
+		for _, r := range t.mem.Ranges() {
+			if r.File != "" && r.Contains(f.PC) {
+				p.Image, p.Offset = r.File, r.Off+uint64(f.PC-r.Start)
+			}
+		}
 		return p
 	}
 	p.Image, p.Offset = img.Path, uint64(f.PC)-img.Bias

@@ -79,6 +79,16 @@ func OpenImage(path string) (*File, error) {
 	return f, nil
 }
 
+// FromMemory reads an image that a process has in its memory and no file, the vDSO,
+// from a copy of all of it. path names it.
+func FromMemory(path string, b []byte) (*File, error) {
+	f, err := newFile(&Mapped{Path: path, Bytes: b})
+	if err != nil {
+		return nil, fmt.Errorf("%s %w", path, err)
+	}
+	return f, nil
+}
+
 // newFile parses the mapped file; its errors are predicates on it.
 func newFile(m *Mapped) (*File, error) {
 	h, err := ParseHeader(m.Bytes)

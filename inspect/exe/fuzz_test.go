@@ -25,6 +25,11 @@ func exercise(f *File) {
 	f.GOOS()
 	_, _ = f.BuildInfo()
 	_, _ = f.DebugSection("debug_line")
+	f.SourceAt(f.Entry())
+	f.FunctionAt(f.Entry(), f.Entry())
+	if addr, _, ok := f.Symbol("main.main"); ok {
+		f.SourceAt(addr + 1)
+	}
 	if d, err := f.DWARF(); err == nil {
 		_, _ = d.Reader().Next()
 	}

@@ -88,7 +88,7 @@ func (m *Mapped) ReadAt(b []byte, off int64) (int, error) { return m.file.ReadAt
 func (m *Mapped) Close() error {
 	b := m.Bytes
 	m.Bytes = nil
-	if b == nil {
+	if b == nil || m.file == nil { // closed, or a copy of memory
 		return nil
 	}
 	return errors.Join(unix.Munmap(b), m.file.Close())

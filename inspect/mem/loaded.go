@@ -69,11 +69,34 @@ func (c *Core) findLoaded() []Loaded {
 	}
 	if vdso, ok := c.Aux(AuxVDSO); ok {
 		if l, ok := c.loadedAt(vdsoPath, Addr(vdso)); ok {
+			l.File = c.vdso(Addr(vdso))
 			list = append(list, l)
 		}
 	}
 	return list
 }
+
+// vdso returns the vDSO, which is all in memory, section headers included; nil if
+// the core does not have it.
+func (c *Core) vdso(base Addr) *exe.File {
+	for _, r := range c.ranges {
+		if r.Start != base || r.Size() > maxVDSO {
+			continue
+		}
+		b, err := c.own.view(base, int(r.Size()))
+		if err != nil {
+			return nil
+		}
+		if f, err := exe.FromMemory(vdsoPath, b); err == nil {
+			c.images = append(c.images, f)
+			return f
+		}
+	}
+	return nil
+}
+
+// maxVDSO is more than any kernel's vDSO has, in bytes.
+const maxVDSO = 1 << 20
 
 // loadedAt is an image by its first page in the core.
 func (c *Core) loadedAt(path string, base Addr) (Loaded, bool) {
