@@ -115,7 +115,7 @@ func (p *Process) goFrames(frames []CFrame, f cstack.Frame, thread uint64) ([]CF
 		// the runtime has put down.
 		file, line := fn.Line(f.PC - 1)
 		frames = append(frames, CFrame{PC: f.PC, Func: fn.Name, File: file, Line: line})
-		return p.callerOfC(frames, thread), nil
+		return p.callerOfC(frames, thread)
 	}
 	start := stack.Start{PC: f.PC, SP: f.SP(p.arch), Trap: f.Exact}
 	if lr, ok := f.Regs.Get(p.arch.CallFrame.Return); ok && p.arch.UsesLR && f.Exact {
@@ -135,18 +135,20 @@ func (p *Process) goFrames(frames []CFrame, f cstack.Frame, thread uint64) ([]CF
 const asmcgocall = "runtime.asmcgocall"
 
 // callerOfC adds the frames of the goroutine that thread runs.
-func (p *Process) callerOfC(frames []CFrame, thread uint64) []CFrame {
-	ms, _ := p.RT.AllMs()
+func (p *Process) callerOfC(frames []CFrame, thread uint64) ([]CFrame, error) {
+	ms, err := p.RT.AllMs()
 	for i := range ms {
 		if ms[i].ProcID != thread || ms[i].CurG == 0 || !ms[i].InCgo {
 			continue
 		}
-		if g, err := p.RT.ReadG(ms[i].CurG); err == nil {
-			frames = addTrace(frames, p.trace(&g))
+		g, err := p.RT.ReadG(ms[i].CurG)
+		if err != nil {
+			return frames, err
 		}
-		break
+		t := p.trace(&g)
+		return addTrace(frames, t), t.Err
 	}
-	return frames
+	return frames, err
 }
 
 // addTrace adds the frames of a trace.

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"rtdbg/inspect"
+	"rtdbg/inspect/cstack"
 	"rtdbg/inspect/internal/target"
 	"rtdbg/inspect/mem"
 )
@@ -270,4 +271,18 @@ func TestCFramesOfTruncatedCores(t *testing.T) {
 		p.Close()
 	}
 	t.Logf("%d stacks compared", compared)
+}
+
+// A stack goes on below a signal handler of C, on the stack that the signal left.
+func TestCFramesGoOnBelowSignalHandlers(t *testing.T) {
+	for _, version := range cthreadsReleases {
+		t.Run(orHost(version), func(t *testing.T) {
+			parallel(t)
+			r := target.Start(t, target.Build(t, target.Spec{Program: "csignal", Go: version, Cgo: true}), target.Options{})
+			p := attached(t, r.PID, inspect.Options{})
+			defer p.Close()
+			want := []string{"handler", cstack.SignalCalled, "interrupted", "spins"}
+			checkFrames(t, p, uint64(r.Vars.Int(t, "stuck.thread")), want)
+		})
+	}
 }

@@ -65,17 +65,25 @@ func (t *Tables) place(f *Frame) Place {
 	return p
 }
 
+// SignalCalled names the code without a name to which a signal handler returns, as
+// gdb does.
+const SignalCalled = "<signal handler called>"
+
 // symbol returns the symbol of the function that f is in, "" if there is none.
 func (t *Tables) symbol(img *mem.Loaded, f *Frame) string {
 	// Functions of assembly may have no size: the table has it.
 	entry := ^uint64(0)
-	if e, err := t.fde(f.within()); err == nil {
+	e, err := t.fde(f.within())
+	if err == nil {
 		entry = e.begin - img.Bias
 	}
 	at := uint64(f.within()) - img.Bias
 	name, ok := img.File.FunctionAt(at, entry)
 	if !ok {
-		name, _ = t.debugOf(img.File).FunctionAt(at, entry)
+		name, ok = t.debugOf(img.File).FunctionAt(at, entry)
+	}
+	if !ok && err == nil && e.signal {
+		return SignalCalled
 	}
 	return name
 }

@@ -51,17 +51,11 @@ func (c *Core) findLoaded() []Loaded {
 	}
 	seen := map[string]bool{exePath: ok}
 	for _, f := range c.notes.files {
-		if f.off != 0 || seen[f.path] || len(seen) == maxImages {
+		if f.off != 0 || seen[f.path] || len(list) == maxImages {
 			continue
 		}
 		seen[f.path] = true
-		lib, ok := c.libs[f.path]
-		if !ok {
-			if lib, ok = c.openLibrary(f.path); ok {
-				c.images = append(c.images, lib.file)
-			}
-		}
-		if ok {
+		if lib, ok := c.library(f.path); ok {
 			list = append(list, Loaded{Path: f.path, Bias: lib.bias, Segments: lib.file.Segments(), File: lib.file})
 		} else if l, ok := c.loadedAt(f.path, f.start); ok {
 			list = append(list, l)
@@ -74,6 +68,19 @@ func (c *Core) findLoaded() []Loaded {
 		}
 	}
 	return list
+}
+
+// library returns the file at path, which completes the core or is opened now; it is
+// none if the core has the executable there.
+func (c *Core) library(path string) (image, bool) {
+	lib, ok := c.libs[path]
+	if ok || path == c.exePath() {
+		return lib, ok
+	}
+	if lib, ok = c.openLibrary(path); ok {
+		c.images = append(c.images, lib.file)
+	}
+	return lib, ok
 }
 
 // vdso returns the vDSO, which is all in memory, section headers included; nil if
