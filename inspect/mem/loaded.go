@@ -11,7 +11,8 @@ const vdsoPath = "[vdso]"
 
 // Loaded is an executable or shared object in the target's memory.
 type Loaded struct {
-	// Path is the file as the process had it mapped, or "[vdso]".
+	// Path is the file as the process had it mapped, "[vdso]", or "image at ADDRESS"
+	// where the core does not say which file it is.
 	Path string
 	// Bias is what has to be added to an address of the file to get the address
 	// in the process.
@@ -61,9 +62,28 @@ func (c *Core) findLoaded() []Loaded {
 			list = append(list, l)
 		}
 	}
+	if len(c.notes.files) == 0 {
+		list = append(list, c.unnamed()...)
+	}
 	if vdso, ok := c.Aux(AuxVDSO); ok {
 		if l, ok := c.loadedAt(vdsoPath, Addr(vdso)); ok {
 			l.File = c.vdso(Addr(vdso))
+			list = append(list, l)
+		}
+	}
+	return list
+}
+
+// unnamed lists the images whose first page is in a core that does not say which
+// files were mapped, as Delve's cores do not, but has all their pages.
+func (c *Core) unnamed() []Loaded {
+	var list []Loaded
+	own, ok := c.executable()
+	for _, r := range c.ranges {
+		if ok && uint64(r.Start) == imageStart(own.file.Segments())+own.bias || len(list) == maxImages {
+			continue
+		}
+		if l, ok := c.loadedAt("image at "+r.Start.String(), r.Start); ok {
 			list = append(list, l)
 		}
 	}
