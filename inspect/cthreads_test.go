@@ -1,6 +1,7 @@
 package inspect_test
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 
 	"rtdbg/inspect"
 	"rtdbg/inspect/cstack"
+	"rtdbg/inspect/delve"
 	"rtdbg/inspect/internal/target"
 	"rtdbg/inspect/mem"
 )
@@ -99,8 +101,8 @@ var cthreadsBuilds = []struct {
 	{"static-pie", target.Spec{BuildMode: "pie", Ldflags: "-linkmode=external -extldflags=-static-pie"}, true},
 }
 
-// A capture, gdb's core and the kernel's show the C frames of the target's threads
-// that Delve finds in the process itself.
+// A capture, gdb's core and Delve's show the C frames of the target's threads that
+// Delve finds in the process itself.
 func TestCFramesOfCoresAreDelvesOfTheProcess(t *testing.T) {
 	for _, version := range cthreadsReleases {
 		for _, b := range cthreadsBuilds {
@@ -121,6 +123,7 @@ func TestCFramesOfCoresAreDelvesOfTheProcess(t *testing.T) {
 				}
 				compareFrames(t, "capture", captured, want)
 				compareFrames(t, "gcore", framesOf(t, r, gcored(t, r)), want)
+				compareFrames(t, "Delve's core", framesOf(t, r, dumpedByDelve(t, r)), want)
 			})
 		}
 	}
@@ -135,6 +138,24 @@ func gcored(t *testing.T, r *target.Running) *inspect.Process {
 		target.Missing(t, "gcore: %v: %s", err, out)
 	}
 	p, err := inspect.OpenCore(t.Context(), r.Exe, prefix+"."+pid, inspect.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// dumpedByDelve opens a core of a target that Delve writes.
+func dumpedByDelve(t *testing.T, r *target.Running) *inspect.Process {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "core")
+	s, err := delve.Attach(t.Context(), r.PID, delve.Listen(""))
+	if err != nil {
+		target.Missing(t, "attach: %v", err)
+	}
+	if err := errors.Join(s.Dump(t.Context(), path, nil), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	p, err := inspect.OpenCore(t.Context(), r.Exe, path, inspect.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
