@@ -3,6 +3,7 @@ package cstack
 import (
 	"cmp"
 	"debug/elf"
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -17,14 +18,22 @@ type indexed struct {
 }
 
 // find returns the address of the FDE that the image has for pc, by the sorted
-// table that linkers write, or else, as static executables have none, by all
+// table that linkers write, or else, as static executables may have none, by all
 // entries.
 func (t *Tables) find(img *mem.Loaded, pc uint64) (mem.Addr, error) {
 	for _, s := range img.Segments {
-		if s.Type == elf.PT_GNU_EH_FRAME {
-			return t.searchTable(img, mem.Addr(s.Vaddr+img.Bias), s.Memsz, pc)
+		if s.Type != elf.PT_GNU_EH_FRAME {
+			continue
+		}
+		if at, err := t.searchTable(img, mem.Addr(s.Vaddr+img.Bias), s.Memsz, pc); !errors.Is(err, errDamaged) {
+			return at, err
 		}
 	}
+	return t.searchIndex(img, pc)
+}
+
+// searchIndex returns the address of the FDE that the index has for pc.
+func (t *Tables) searchIndex(img *mem.Loaded, pc uint64) (mem.Addr, error) {
 	index := t.indexOf(img)
 	i := sort.Search(len(index), func(i int) bool { return index[i].begin > pc }) - 1
 	if i < 0 {

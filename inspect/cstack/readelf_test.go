@@ -96,9 +96,10 @@ func checkRow(t *testing.T, tables *Tables, names, columns, fields []string) {
 		t.Errorf("%#x: %v", pc, err)
 		return
 	}
-	index := tables.indexOf(&tables.images[0])
-	if len(index) < 1000 {
-		t.Fatalf("the index has %d functions", len(index))
+	img := &tables.images[0]
+	at, err := tables.find(img, pc)
+	if indexed, err2 := tables.searchIndex(img, pc); err != nil || err2 != nil || at != indexed {
+		t.Errorf("%#x: FDE %v, %v by the sorted table, %v, %v by the index", pc, at, err, indexed, err2)
 	}
 	rules, err := f.rules(pc)
 	if err != nil {
