@@ -39,28 +39,38 @@ func TestThreadsOfCAreThoseOfTheTarget(t *testing.T) {
 		t.Run(orHost(version), func(t *testing.T) {
 			parallel(t)
 			r := target.Start(t, target.Build(t, target.Spec{Program: "cthreads", Go: version, Cgo: true}), target.Options{})
-			p, err := inspect.Attach(t.Context(), r.PID, inspect.Options{})
-			if err != nil {
-				target.Missing(t, "attach: %v", err)
-			}
-			defer p.Close()
-			s, err := p.Sched(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, tt := range threadsOfC {
-				thread := uint64(r.Vars.Int(t, tt.name+".thread"))
-				if i := slices.IndexFunc(s.Ms, func(m inspect.SchedM) bool { return m.Thread != nil && *m.Thread == thread }); tt.state != "" {
-					goid := uint64(r.Vars.Int(t, tt.name+".goid"))
-					if i < 0 || s.Ms[i].State != tt.state || s.Ms[i].LockedGoid == nil || *s.Ms[i].LockedGoid != goid {
-						t.Errorf("%s: no M is thread %d, %s, and locked to goroutine %d: %s", tt.name, thread, tt.state, goid, toJSON(t, s.Ms))
-					}
-				} else if i >= 0 || !slices.Equal(s.NoM, []uint64{thread}) {
-					t.Errorf("%s: threads %v are of no M, want %d", tt.name, s.NoM, thread)
-				}
-				checkFrames(t, p, thread, tt.on)
+			// Threads that the runtime starts are of no M until they have begun.
+			awaitSched(t, r, func(s *inspect.Sched) bool { return len(s.NoM) == 1 })
+			for _, heap := range []inspect.Heap{inspect.HeapAll, inspect.HeapNone} {
+				checkThreadsOfC(t, r, inspect.Options{Heap: heap})
 			}
 		})
+	}
+}
+
+// checkThreadsOfC compares what is said of the threads with what the target said.
+func checkThreadsOfC(t *testing.T, r *target.Running, o inspect.Options) {
+	t.Helper()
+	p, err := inspect.Attach(t.Context(), r.PID, o)
+	if err != nil {
+		target.Missing(t, "attach: %v", err)
+	}
+	defer p.Close()
+	s, err := p.Sched(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range threadsOfC {
+		thread := uint64(r.Vars.Int(t, tt.name+".thread"))
+		if i := slices.IndexFunc(s.Ms, func(m inspect.SchedM) bool { return m.Thread != nil && *m.Thread == thread }); tt.state != "" {
+			goid := uint64(r.Vars.Int(t, tt.name+".goid"))
+			if i < 0 || s.Ms[i].State != tt.state || s.Ms[i].LockedGoid == nil || *s.Ms[i].LockedGoid != goid {
+				t.Errorf("%s: no M is thread %d, %s, and locked to goroutine %d: %s", tt.name, thread, tt.state, goid, toJSON(t, s.Ms))
+			}
+		} else if i >= 0 || !slices.Equal(s.NoM, []uint64{thread}) {
+			t.Errorf("%s: threads %v are of no M, want %d", tt.name, s.NoM, thread)
+		}
+		checkFrames(t, p, thread, tt.on)
 	}
 }
 

@@ -239,7 +239,7 @@ var passing = []struct {
 	{regexp.MustCompile(`,"kernel_function":"[^"]*"(,"kernel_stack":\[[^]]*\])?`), ``},
 	{regexp.MustCompile(`(?m)^\{"thread":[0-9]+,"frame":.*\n?`), ``},
 	{regexp.MustCompile(`[0-9]+ should have fired`), `0 should have fired`},
-	{regexp.MustCompile(`-?[0-9.]+(h|m|s|ms|µs|ns)+\b`), `0s`},
+	{regexp.MustCompile(`-?[0-9.]+ ?(h|m|s|ms|µs|ns)+\b`), `0s`},
 }
 
 // answers runs every command that needs no argument.
