@@ -2,6 +2,7 @@ package cstack
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os/exec"
 	"path/filepath"
@@ -56,7 +57,10 @@ func TestRulesAreThoseOfReadelf(t *testing.T) {
 		t.Run(lib.goarch, func(t *testing.T) {
 			tables, path := libraryTables(t, lib.goarch, lib.pattern)
 			out, err := exec.Command("readelf", "--debug-dump=frames-interp", "--wide", path).Output()
-			if err != nil {
+			// It ends with status 1 where it finds other sections odd, after it has
+			// printed these.
+			var exit *exec.ExitError
+			if err != nil && !(errors.As(err, &exit) && len(out) > 0) {
 				target.Missing(t, "readelf: %v", err)
 			}
 			names := registerNames(lib.goarch)
