@@ -73,7 +73,9 @@ func TestTwoClientsOfOneServer(t *testing.T) {
 	}
 	s.Dlv.Command("source " + script)
 	seen := map[string]bool{}
-	for range 4 {
+	// The queue turns with every beat: by chance it may look the same at some stops,
+	// but not at all of many.
+	for n := 0; n < 4 || len(seen) < 2 && n < 20; n++ {
 		// Stopped by dlv: all see the same.
 		first := turns(t, s.Addr)
 		if again, dlv := turns(t, s.Addr, "--stop"), turnsInDlv(s); !slices.Equal(first, again) || !slices.Equal(first, dlv) {
@@ -87,8 +89,8 @@ func TestTwoClientsOfOneServer(t *testing.T) {
 		wrong{[]string{"connect", s.Addr, "runq"}, 1, "the target is running"}.check(t)
 		s.AwaitBeats()
 		halted := turns(t, s.Addr, "--stop")
-		// Halted at any moment: the one whose turn it is may just be awake.
-		if awake := missing(halted, first); len(awake) > 1 || len(missing(first, halted)) > 0 {
+		// Stopped at any moment: the one whose turn it is may just be awake.
+		if len(missing(halted, first)) > 1 || len(missing(first, halted)) > 1 {
 			t.Errorf("halted by rtdbg, it sees %v, want any order of %v, but for one at most", halted, first)
 		}
 
