@@ -116,29 +116,34 @@ const (
 	repairChecks = 500
 )
 
-// repair lets the process run on.
+// repair leaves the process as it was, running or stopped, also where its code
+// cannot be restored.
 func repair(pid int, wasStopped bool, code *code) error {
-	restored := false
+	restored, stoppedAgain := false, false
+	var err error
 	for range repairChecks {
-		st, err := tracee.ReadStatus(pid)
+		st, gone := tracee.ReadStatus(pid)
 		switch {
-		case err != nil || st.Dead():
+		case gone != nil || st.Dead():
 			return nil
 		case st.Tracer != 0: // it is being let go
-		case !restored:
-			restored = true
-			if err := code.restore(); err != nil {
-				return err
+		default:
+			if !restored {
+				restored = true
+				err = code.restore()
 			}
-			fallthrough
-		case st.Stopped() && !wasStopped:
-			if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
-				return err
+			switch {
+			case st.Stopped() && !wasStopped:
+				err = errors.Join(err, syscall.Kill(pid, syscall.SIGCONT))
+			case !st.Stopped() && wasStopped && !stoppedAgain:
+				// Once: later it is somebody else who lets it run.
+				stoppedAgain = true
+				err = errors.Join(err, syscall.Kill(pid, syscall.SIGSTOP))
 			}
 		}
 		time.Sleep(repairStep)
 	}
-	return nil
+	return err
 }
 
 // code is the code of a process's executable, in memory and in the file.

@@ -195,3 +195,28 @@ func lasts(t *testing.T, exe string, args []string) time.Duration {
 	}
 	return time.Since(begin)
 }
+
+// A process that a signal had stopped before stays stopped when rtdbg is killed.
+func TestKillingRtdbgLeavesAStoppedProcessStopped(t *testing.T) {
+	exe := build(t)
+	for _, flag := range []string{"--stop=false", "--stop"} {
+		t.Run(flag, func(t *testing.T) {
+			r := heartbeat(t)
+			stand(t, r.PID)
+			args := []string{"attach", fmt.Sprint(r.PID), flag, "why"}
+			for range 10 {
+				cmd := exec.Command(exe, args...)
+				if err := cmd.Start(); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Duration(rand.Int64N(int64(300 * time.Millisecond))))
+				_ = cmd.Process.Kill()
+				_ = cmd.Wait()
+				awaitStopped(t, r.PID)
+			}
+			// What comes late must not let it run either.
+			time.Sleep(time.Second)
+			awaitStopped(t, r.PID)
+		})
+	}
+}

@@ -213,12 +213,18 @@ func stand(t *testing.T, pid int) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGCONT) })
+	awaitStopped(t, pid)
+}
+
+// awaitStopped waits until a signal has stopped a process that nobody traces.
+func awaitStopped(t *testing.T, pid int) {
+	t.Helper()
 	for begin := time.Now(); time.Since(begin) < 10*time.Second; time.Sleep(5 * time.Millisecond) {
 		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if bytes.Contains(b, []byte("State:\tT")) {
+		if bytes.Contains(b, []byte("State:\tT")) && bytes.Contains(b, []byte("TracerPid:\t0\n")) {
 			return
 		}
 	}
