@@ -48,8 +48,21 @@ func (a *app) attachCommand() *cobra.Command {
 	})
 	listenFlag(c, &listen)
 	c.Flags().BoolVar(&stop, "stop", false, "keep the process stopped until the end, under Delve")
-	c.Flags().BoolVar(&heap, "heap", false, "copy all of the heap, however long the process has to stand still for it")
+	heapFlag(c, &heap)
 	return c
+}
+
+// heapFlag is that of commands which capture a process.
+func heapFlag(c *cobra.Command, heap *bool) {
+	c.Flags().BoolVar(heap, "heap", false, "copy all of the heap, however long the process has to stand still for it")
+}
+
+// onlyProcess is the Args of a command whose one argument is a process id.
+func onlyProcess(c *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return usagef("usage: rtdbg %s", c.Use)
+	}
+	return nil
 }
 
 // processID reads the argument of a command that is a process id.

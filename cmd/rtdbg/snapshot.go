@@ -21,16 +21,11 @@ func (a *app) snapshotCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "snapshot PID -o FILE",
 		Short: "a capture of a live process as a small core file",
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return usagef("usage: rtdbg snapshot PID -o FILE")
-			}
-			return nil
-		},
+		Args:  onlyProcess,
 	}
 	// Here -o is the file: there is but one format.
 	file := c.Flags().StringP("output", "o", "", "write the core file to `FILE`, which appears when it is complete")
-	c.Flags().BoolVar(&heap, "heap", false, "copy all of the heap, however long the process has to stand still for it")
+	heapFlag(c, &heap)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		pid, err := processID("snapshot", args[0])
 		if err != nil {

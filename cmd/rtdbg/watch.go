@@ -28,12 +28,7 @@ func (a *app) watchCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "watch PID",
 		Short: "the largest families of goroutines of a live process and what changed, every few seconds",
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return usagef("usage: rtdbg watch PID")
-			}
-			return nil
-		},
+		Args:  onlyProcess,
 	}
 	c.Flags().DurationVar(&w.every, "every", 5*time.Second, "time between two looks")
 	c.Flags().IntVar(&w.count, "count", 0, "end after so many looks, 0 for never")
@@ -60,9 +55,8 @@ func (a *app) watchCommand() *cobra.Command {
 func (a *app) watch(ctx context.Context, pid int, w watching, format render.Format) error {
 	o := a.inspectOptions()
 	o.Heap = inspect.HeapNone
-	quiet := o
-	quiet.Warn = nil // that there is no heap
-	l, err := inspect.OpenLive(pid, quiet)
+	o.Warn = nil // that there is no heap
+	l, err := inspect.OpenLive(pid, o)
 	if err != nil {
 		return err
 	}

@@ -37,9 +37,7 @@ const guardPatience = 10 * time.Second
 // StartGuard runs command, which calls Watch for the process pid, and returns
 // when the guard is ready. The caller ends it by Release, or by its own death.
 func StartGuard(command []string, pid int) (*Guard, error) {
-	cmd := exec.Command(command[0], append(command[1:len(command):len(command)], strconv.Itoa(pid))...)
-	// What ends this process's group or terminal must not end the guard.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd := beside(command, strconv.Itoa(pid))
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, fmt.Errorf("guard of process %d: %w", pid, err)
@@ -71,6 +69,14 @@ func StartGuard(command []string, pid int) (*Guard, error) {
 		return nil, fmt.Errorf("guard of process %d: %w", pid, err)
 	}
 	return g, nil
+}
+
+// beside is the command line of a process that outlives this one: what ends this
+// one's group or terminal must not end it.
+func beside(command []string, arg string) *exec.Cmd {
+	cmd := exec.Command(command[0], append(command[1:len(command):len(command)], arg)...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	return cmd
 }
 
 // Release ends the guard: the process has been let go as it should.

@@ -6,7 +6,6 @@ import (
 	"io"
 	"os/exec"
 	"strings"
-	"syscall"
 )
 
 // resumer is a guard of the target of a server: a process that outlives this one,
@@ -21,10 +20,8 @@ type resumer struct {
 const dismissed = "dismissed"
 
 // startResumer starts command with the address of the server as its last argument.
-// It leaves the terminal's signals to this process.
 func startResumer(command []string, addr string) (*resumer, error) {
-	g := &resumer{cmd: exec.Command(command[0], append(command[1:len(command):len(command)], addr)...)}
-	g.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	g := &resumer{cmd: beside(command, addr)}
 	var err error
 	if g.in, err = g.cmd.StdinPipe(); err != nil {
 		return nil, err
