@@ -12,10 +12,12 @@
 //
 // Attach stops the process, Detach and Close let it run on. A process that
 // was stopped by a signal before is left stopped. Delve's own breakpoints are
-// removed right after attaching, so that the code of the process is unchanged;
-// should this process die without closing the session, the kernel lets the
-// target run on. Only SIGKILL within the fraction of a second in which Attach
-// stops the threads leaves the target stopped, until it gets SIGCONT.
+// refused by the kernel ([tracee.RefuseWrites]), so that nothing is written into the
+// process unless a client asks for it; where that cannot be had, they are removed
+// right after attaching. Should this process die without closing the session, the
+// kernel lets the target run on. Only SIGKILL within the fraction of a second in
+// which Attach stops the threads leaves the target stopped, until it gets SIGCONT,
+// which a [Guard] sends.
 //
 // Connect leaves the target of the server as it is: it is resumed on Close
 // only where this session halted it, and no other client has resumed it since.

@@ -182,6 +182,9 @@ func TestKillingRtdbgDoesNotHarmTheProcess(t *testing.T) {
 					t.Fatalf("after %v, number %d", sig, i)
 				}
 			}
+			if n := target.CodeWritten(t, r.PID, r.Exe); n != 0 {
+				t.Errorf("%d bytes of pages of the target's code have been written to", n)
+			}
 		})
 	}
 }
