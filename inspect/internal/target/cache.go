@@ -1,20 +1,29 @@
 package target
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// keep is how long an entry stays in the cache after its last use.
-const keep = 2 * 24 * time.Hour
+// An entry stays in the cache for keep after its last use, or for inUse where less
+// than scarce bytes are free on the disk: a run of the tests, which takes less than
+// an hour, finds what it has made itself.
+const (
+	keep   = 2 * 24 * time.Hour
+	inUse  = time.Hour
+	scarce = 20 << 30
+)
 
 // cacheDir is where executables and captures are kept.
 func cacheDir(kind string) (string, error) {
@@ -51,7 +60,7 @@ func cached(kind, name string, fill func(dir string) error) (string, error) {
 	if touch(entry) == nil {
 		return entry, nil
 	}
-	prune(base)
+	prune(base, func() uint64 { return free(base) })
 	tmp, err := os.MkdirTemp(base, "tmp-")
 	if err != nil {
 		return "", err
@@ -78,18 +87,44 @@ func touch(entry string) error {
 	return os.Chtimes(entry, now, now)
 }
 
-// prune removes entries that nobody used for long. Failing to is harmless.
-func prune(base string) {
+// prune removes entries that nobody used for long, the longest unused first.
+// Failing to is harmless.
+func prune(base string, free func() uint64) {
 	entries, err := os.ReadDir(base)
 	if err != nil {
 		return
 	}
+	type entry struct {
+		name   string
+		unused time.Duration
+	}
+	var old []entry
 	for _, e := range entries {
 		info, err := e.Info()
-		if err == nil && e.IsDir() && time.Since(info.ModTime()) > keep {
-			os.RemoveAll(filepath.Join(base, e.Name()))
+		if err != nil || !e.IsDir() {
+			continue
+		}
+		if unused := time.Since(info.ModTime()); unused > inUse {
+			old = append(old, entry{e.Name(), unused})
 		}
 	}
+	slices.SortFunc(old, func(a, b entry) int { return cmp.Compare(b.unused, a.unused) })
+	for _, e := range old {
+		if e.unused < keep && free() >= scarce {
+			return
+		}
+		os.RemoveAll(filepath.Join(base, e.name))
+	}
+}
+
+// free is how many bytes are left to this user on the disk of a directory, or as
+// many as can be if that is not known.
+func free(dir string) uint64 {
+	var st unix.Statfs_t
+	if unix.Statfs(dir, &st) != nil {
+		return math.MaxUint64
+	}
+	return st.Bavail * uint64(st.Bsize)
 }
 
 // hashSources digests the sources of one program and of what it may import.
