@@ -35,9 +35,6 @@ type source struct {
 	// noHeap says that the heap is left out: what is said to be stuck, or to be
 	// able to act, may be unknown then.
 	noHeap bool
-	// moved says that the process may have run for a moment in between: the
-	// program's goroutines, which are parked, have not.
-	moved bool
 }
 
 func openSnapshot(t *testing.T, pid int, exe string, heap inspect.Heap) (*inspect.Process, error) {
@@ -110,11 +107,9 @@ func (s server) stop(t *testing.T) {
 	})
 }
 
-// Every command that needs no argument gives the same answer whichever way leads
-// to a process. A signal has stopped it, so that all show one instant; the oracle
-// is a core that Delve wrote while it stood so.
-func TestEverySourceGivesTheSameAnswers(t *testing.T) {
-	for name, spec := range map[string]target.Spec{
+// standing are the targets of which every source must give the same answers.
+func standing() map[string]target.Spec {
+	return map[string]target.Spec{
 		"channels":          {Program: "pool"},
 		"locks, stripped":   {Program: "locks", Ldflags: "-s -w"},
 		"deadlocks":         {Program: "deadlocks"},
@@ -124,7 +119,14 @@ func TestEverySourceGivesTheSameAnswers(t *testing.T) {
 		"Go 1.27, stripped": {Program: "locks", Go: "go1.27.3", Ldflags: "-s -w"},
 		"C":                 {Program: "cgo", Cgo: true},
 		"the race detector": {Program: "pool", Race: true},
-	} {
+	}
+}
+
+// Every command that needs no argument gives the same answer whichever way leads
+// to a process. A signal has stopped it, so that all show one instant; the oracle
+// is a core that Delve wrote while it stood so.
+func TestEverySourceGivesTheSameAnswers(t *testing.T) {
+	for name, spec := range standing() {
 		t.Run(name, func(t *testing.T) {
 			exe := target.Build(t, spec)
 			r := target.Start(t, exe, target.Options{})
@@ -154,20 +156,35 @@ func TestEverySourceGivesTheSameAnswers(t *testing.T) {
 				return inspect.OpenCore(t.Context(), exe, core, inspect.Options{})
 			}})
 			server.stop(t)
-			stopped := source{name: "stopped under Delve", moved: true, open: func(t *testing.T) (*inspect.Process, error) {
-				return inspect.Attach(t.Context(), r.PID, inspect.Options{Stop: true})
-			}}
-			got[stopped.name] = answers(t, stopped)
-			if err := syscall.Kill(r.PID, syscall.SIGCONT); err != nil {
-				t.Fatal(err)
-			}
-			kernel := source{name: "core of the kernel", moved: true, open: func(t *testing.T) (*inspect.Process, error) {
-				return inspect.OpenCore(t.Context(), exe, r.Crash().Core, inspect.Options{})
-			}}
-			got[kernel.name] = answers(t, kernel)
-			for _, s := range append(list, connected, stopped, kernel) {
+			for _, s := range append(list, connected) {
 				t.Run(s.name, func(t *testing.T) { s.compare(t, got[s.name], want) })
 			}
+		})
+	}
+}
+
+// The same for what ends the instant: a session of Delve's that rtdbg has begun, and
+// the kernel's core. The oracle is a capture, which is what Delve's core is.
+func TestTheKernelsCoreGivesTheSameAnswers(t *testing.T) {
+	for name, spec := range standing() {
+		t.Run(name, func(t *testing.T) {
+			exe := target.Build(t, spec)
+			r := target.Start(t, exe, target.Options{})
+			stand(t, r.PID)
+			open := func(options inspect.Options) func(t *testing.T) (*inspect.Process, error) {
+				return func(t *testing.T) (*inspect.Process, error) { return inspect.Attach(t.Context(), r.PID, options) }
+			}
+			want := answers(t, source{name: "capture", open: open(inspect.Options{})})
+			stopped := source{name: "stopped under Delve", open: open(inspect.Options{Stop: true})}
+			got := answers(t, stopped)
+			t.Run(stopped.name, func(t *testing.T) { stopped.compare(t, got, want) })
+			awaitStopped(t, r.PID)
+			want = answers(t, source{name: "capture", open: open(inspect.Options{})})
+			kernel := source{name: "core of the kernel", open: func(t *testing.T) (*inspect.Process, error) {
+				return inspect.OpenCore(t.Context(), exe, r.CrashStanding().Core, inspect.Options{})
+			}}
+			got = answers(t, kernel)
+			t.Run(kernel.name, func(t *testing.T) { kernel.compare(t, got, want) })
 		})
 	}
 }
@@ -177,7 +194,7 @@ func TestEverySourceGivesTheSameAnswers(t *testing.T) {
 func (s source) compare(t *testing.T, got, want map[string]string) {
 	for name := range want {
 		switch {
-		case s.noHeap && needsHeap(name), s.moved && !ofGoroutines(name):
+		case s.noHeap && needsHeap(name):
 			continue
 		}
 		if d := firstDifference(got[name], want[name]); d != "" {
@@ -191,16 +208,6 @@ func (s source) compare(t *testing.T, got, want map[string]string) {
 func needsHeap(script string) bool {
 	switch script {
 	case "why", "wakers", "deadlocks", "leaks", "graph", "locks", "lock_convoy", "lost_shutdown", "leak_suspects", "write_pump", "stuck":
-		return true
-	}
-	return false
-}
-
-// ofGoroutines are the commands that speak of nothing but the program's parked
-// goroutines.
-func ofGoroutines(script string) bool {
-	switch script {
-	case "deadlocks", "leaks":
 		return true
 	}
 	return false

@@ -97,7 +97,7 @@ func takeInto(dir, exe string, o Options, how Method) error {
 	var core string
 	switch how {
 	case Kernel:
-		core, err = r.crash()
+		core, err = r.crash(r.abort)
 	case Gcore:
 		core = filepath.Join(work, "core.gcore")
 		err = r.dumpThenAbort(core, gcore)
@@ -141,7 +141,7 @@ func loadCapture(dir, exe string) (*Capture, error) {
 // it to another program.
 func (r *Running) Crash() *Capture {
 	r.tb.Helper()
-	core, err := r.crash()
+	core, err := r.crash(r.abort)
 	return r.capture(core, err)
 }
 
@@ -199,8 +199,9 @@ func gcore(pid int, out string) error {
 	return os.Rename(out+"."+strconv.Itoa(pid), out)
 }
 
-// crash aborts the target and returns the path of its core.
-func (r *Running) crash() (string, error) {
+// crash has the target die by SIGABRT and returns the path of its core. die reports
+// whether the kernel says that it dumped one.
+func (r *Running) crash(die func() (core bool, err error)) (string, error) {
 	glob, err := r.expectCore()
 	if err != nil {
 		return "", err
@@ -208,7 +209,7 @@ func (r *Running) crash() (string, error) {
 	if err := r.limitCore(unix.RLIM_INFINITY); err != nil {
 		return "", fmt.Errorf("%w: allow core files: %w", errNoOracle, err)
 	}
-	dumped, err := r.abort()
+	dumped, err := die()
 	if err != nil {
 		return "", err
 	}

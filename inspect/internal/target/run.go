@@ -182,6 +182,12 @@ func (r *Running) abort() (core bool, err error) {
 	if err := unix.Kill(r.PID, unix.SIGABRT); err != nil {
 		return false, fmt.Errorf("abort: %w", err)
 	}
+	return r.awaitAbort()
+}
+
+// awaitAbort waits for the target's death by SIGABRT and reports whether the kernel
+// says that it dumped core.
+func (r *Running) awaitAbort() (core bool, err error) {
 	select {
 	case <-r.exited:
 	case <-time.After(deathLimit):
