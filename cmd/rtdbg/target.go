@@ -169,7 +169,7 @@ func (a *app) close(t opening, p *inspect.Process) {
 // tellPause says how long a process stood still for its capture.
 func (a *app) tellPause(pid int, pause time.Duration) {
 	if pause > 0 {
-		a.say(fmt.Sprintf("process %d stood still for %v", pid, pause.Round(10*time.Microsecond)))
+		a.say(fmt.Sprintf("process %d stood still for %s", pid, render.Duration(pause)))
 	}
 }
 

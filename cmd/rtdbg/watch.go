@@ -126,7 +126,7 @@ func (s *look) report(before *look, top int) render.Report {
 	if before != nil {
 		title += fmt.Sprintf(" (%+d)", now.Change)
 	}
-	title += fmt.Sprintf(", stood still for %v", time.Duration(s.PauseNS).Round(10*time.Microsecond))
+	title += fmt.Sprintf(", stood still for %s", render.Duration(time.Duration(s.PauseNS)))
 	var rows [][]string
 	for _, f := range now.Families {
 		change := ""
@@ -153,11 +153,7 @@ func longest(ns *int64) string {
 	if ns == nil {
 		return "-"
 	}
-	d := time.Duration(*ns)
-	if d > time.Second {
-		return d.Round(time.Second).String()
-	}
-	return d.Round(time.Millisecond).String()
+	return render.Duration(time.Duration(*ns))
 }
 
 func place(f inspect.Family) string {

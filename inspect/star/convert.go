@@ -9,6 +9,7 @@ import (
 
 	"rtdbg/inspect"
 	"rtdbg/inspect/mem"
+	"rtdbg/inspect/render"
 )
 
 // addr is an address as a Starlark integer.
@@ -126,19 +127,8 @@ func (in *Interp) objectAddr(x starlark.Value) (mem.Addr, error) {
 	return 0, fmt.Errorf("an object is an address, a value that has one, or an expression in a string, not %s", describe(x))
 }
 
-// ns writes a number of nanoseconds for people: 1.5s, 3m12s, 49h.
-func ns(n int64) string {
-	d := time.Duration(n)
-	switch a := d.Abs(); {
-	case a >= time.Minute:
-		d = d.Round(time.Second)
-	case a >= time.Second:
-		d = d.Round(10 * time.Millisecond)
-	case a >= time.Millisecond:
-		d = d.Round(10 * time.Microsecond)
-	}
-	return d.String()
-}
+// ns writes a number of nanoseconds for people.
+func ns(n int64) string { return render.Duration(time.Duration(n)) }
 
 // lasting is a duration of n ns that is known so well: "3.27s", "about 3s".
 func lasting(n int64, how inspect.Accuracy) string {
