@@ -26,7 +26,7 @@ type args []starlark.Value
 
 // Builtins are all builtins, in the order of the help.
 func Builtins() []Builtin {
-	return slices.Concat(goroutineBuiltins(), schedulerBuiltins(), gcBuiltins(), threadBuiltins(), objectBuiltins(), answerBuiltins(), bucketBuiltins(), deadlockBuiltins(),
+	return slices.Concat(goroutineBuiltins(), schedulerBuiltins(), gcBuiltins(), threadBuiltins(), objectBuiltins(), answerBuiltins(), bucketBuiltins(), originBuiltins(), deadlockBuiltins(),
 		chansBuiltins(), locksBuiltins(), timersBuiltins(), netpollBuiltins(), memoryBuiltins(), dlvBuiltins(), outputBuiltins(), incidentBuiltins())
 }
 

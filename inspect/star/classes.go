@@ -30,6 +30,7 @@ type classes struct {
 	why     *class[*inspect.Diagnosis]
 	group   *class[inspect.Group]
 	bucket  *class[*inspect.Bucket]
+	origin  *class[*inspect.Origin]
 
 	root      *class[inspect.Root]
 	deadlock  *class[*inspect.Deadlock]
@@ -53,7 +54,7 @@ func newClasses() *classes {
 		waiters: waitersClass(), waiter: waiterClass(),
 		runq: runqClass(), runqP: runqPClass(),
 		wakers: wakersClass(), waker: wakerClass(),
-		why: whyClass(), group: groupClass(), bucket: bucketClass(),
+		why: whyClass(), group: groupClass(), bucket: bucketClass(), origin: originClass(),
 		root: rootClass(), deadlock: deadlockClass(), waitStep: waitStepClass(), leak: leakClass(),
 		graph: graphClass(), graphNode: graphNodeClass(), graphEdge: graphEdgeClass(),
 		waitedChan: waitedChanClass(), waitedLock: waitedLockClass(),
@@ -70,7 +71,7 @@ func (c *classes) all() []value {
 		c.waiters.of(nil, nil), c.waiter.of(nil, inspect.Waiter{}),
 		c.runq.of(nil, nil), c.runqP.of(nil, inspect.RunQP{}),
 		c.wakers.of(nil, nil), c.waker.of(nil, wake.Waker{}),
-		c.why.of(nil, nil), c.group.of(nil, inspect.Group{}), c.bucket.of(nil, nil),
+		c.why.of(nil, nil), c.group.of(nil, inspect.Group{}), c.bucket.of(nil, nil), c.origin.of(nil, nil),
 		c.root.of(nil, inspect.Root{}), c.deadlock.of(nil, nil), c.waitStep.of(nil, inspect.WaitStep{}), c.leak.of(nil, nil),
 		c.graph.of(nil, nil), c.graphNode.of(nil, inspect.GraphNode{}), c.graphEdge.of(nil, inspect.GraphEdge{}),
 		c.waitedChan.of(nil, nil), c.waitedLock.of(nil, nil), c.timer.of(nil, nil), c.descriptor.of(nil, nil),

@@ -37,10 +37,10 @@ func optional[T any](p *T, f func(T) starlark.Value) starlark.Value {
 }
 
 // texts is a list of strings.
-func texts(list []string) starlark.Value {
+func texts[S ~string](list []S) starlark.Value {
 	elems := make([]starlark.Value, len(list))
 	for i, s := range list {
-		elems[i] = starlark.String(s)
+		elems[i] = starlark.String(string(s))
 	}
 	return starlark.NewList(elems)
 }
