@@ -36,22 +36,23 @@ func (f *finder) elem(s layout.Slice, i uint64) (mem.Addr, error) {
 	return mem.Addr(w), err
 }
 
-// allgs finds runtime.allgs: the slice of plausible goroutines whose first is
-// goroutine 1, the main goroutine (mgc.go relies on it).
+// allgs finds runtime.allgs: the slice of plausible goroutines that begins with
+// the main goroutine, or with what its descriptor has become.
 func (f *finder) allgs() (mem.Addr, error) {
 	return f.slices(func(s layout.Slice) bool {
-		const sample = 64
-		for i := range min(s.Len, sample) {
+		var first []rt.G
+		for i := range min(s.Len, rt.FirstGs) {
 			a, err := f.elem(s, i)
 			if err != nil {
 				return false
 			}
 			g, err := f.RT.ReadG(a)
-			if err != nil || !f.plausibleG(&g) || i == 0 && g.Goid != 1 {
+			if err != nil || !f.plausibleG(&g) {
 				return false
 			}
+			first = append(first, g)
 		}
-		return true
+		return f.RT.BeginAllGs(first)
 	})
 }
 

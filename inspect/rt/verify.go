@@ -20,11 +20,17 @@ func (r *Runtime) verify() error {
 	if all.len() == 0 {
 		return errors.New("runtime.allgs is empty: the program had not started, or its memory is missing")
 	}
-	g, err := r.ReadG(all.at(0))
-	if err != nil {
-		return fmt.Errorf("allgs[0]: %w", err)
+	first := make([]G, 0, FirstGs)
+	for i := range min(all.len(), FirstGs) {
+		g, err := r.ReadG(all.at(i))
+		if i == 0 && err != nil {
+			return fmt.Errorf("allgs[0]: %w", err)
+		}
+		if err == nil {
+			first = append(first, g)
+		}
 	}
-	if g.Goid != 1 || r.Status(&g) == "unknown" || g.StackLo >= g.StackHi {
+	if g := &first[0]; !r.BeginAllGs(first) {
 		return fmt.Errorf("layouts do not fit: allgs[0] at %v has goid %d, status number %d, stack %v–%v (expected goroutine 1); layouts are from %s",
 			g.Addr, g.Goid, g.StatusNumber(), g.StackLo, g.StackHi, r.Layout.Source)
 	}
@@ -38,6 +44,30 @@ func (r *Runtime) verify() error {
 		}
 	}
 	return nil
+}
+
+// FirstGs is how many goroutines from the beginning of runtime.allgs tell
+// whether it is that.
+const FirstGs = 64
+
+// BeginAllGs reports whether gs can be the beginning of runtime.allgs. Its first
+// is the main goroutine, goroutine 1, which mgc.go relies on. Where that has
+// called runtime.Goexit its descriptor is dead, without a stack if that had
+// grown, or serves another goroutine (proc.go, gfput and gfget); goroutine 2,
+// which runs runtime.forcegchelper and never ends, is there then.
+func (r *Runtime) BeginAllGs(gs []G) bool {
+	if len(gs) == 0 || r.Status(&gs[0]) == "unknown" || !r.hasStack(&gs[0]) {
+		return false
+	}
+	if gs[0].Goid == 1 {
+		return true
+	}
+	return gs[0].Goid > 2 && slices.ContainsFunc(gs, func(g G) bool { return g.Goid == 2 && !r.deadG(&g) && r.hasStack(&g) })
+}
+
+// hasStack reports whether g has a stack, or is dead and needs none.
+func (r *Runtime) hasStack(g *G) bool {
+	return g.StackLo < g.StackHi || g.StackLo == g.StackHi && r.deadG(g)
 }
 
 // A vote counts how often an invariant held and how often it was broken. A
