@@ -75,6 +75,38 @@ func TestIncidents(t *testing.T) {
 	}
 }
 
+// What only looks like an illness is not found; what hardly shows is.
+func TestIncidentsKnowLookalikes(t *testing.T) {
+	like := func(what string) patient {
+		return dead(repltest.Patient{Program: "lookalikes", Args: []string{"-like=" + what}})
+	}
+	clients, pairs := like("clients"), like("pairs")
+	for _, tt := range []struct {
+		name, script string
+		p            patient
+		args         []string
+		found        bool
+		says         string
+	}{
+		{"clients that say nothing", "stuck", clients, nil, false, "60 wait in main.serve"},
+		{"a family that grows with the connections", "leak_suspects", clients, nil, false, "waits for anything but the network"},
+		{"connections that were accepted", "fd_wait", clients, nil, false, "accepted"},
+		{"deadlines of connections", "timer_storm", clients, []string{"min=50"}, false, "runtime.netpollReadDeadline"},
+		{"workers who will have work", "stuck", pairs, nil, false, "60 wait in main."},
+		{"pairs started at once", "leak_suspects", pairs, nil, false, "no family of 20"},
+		{"a leak whose ids are in a row", "leak_suspects", like("ticking"), nil, true, "60 goroutines of main.result"},
+		{"nobody can wake those that a leak left", "leak_suspects", like("ticking"), nil, true, "nothing can wake them"},
+		{"readers left, each from a goroutine of its own", "write_pump", incidentOf("writers"), nil, true, "who started them has ended for all"},
+		{"main has ended", "lost_shutdown", dead(repltest.Patient{Program: "mainended"}), nil, false, "main has ended"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if text := tt.p.diagnose(t, tt.script, tt.args, tt.found); !strings.Contains(text, tt.says) {
+				t.Errorf("%s\nwant %q", text, tt.says)
+			}
+		})
+	}
+}
+
 // Threads of C and what is locked to threads are shown on every version, with the
 // threads that C made for itself.
 func TestScriptsShowThreadsOfC(t *testing.T) {
