@@ -110,6 +110,7 @@ func TestAttributesAreDocumentedAndReadable(t *testing.T) {
 		"Diagnosis": "why()",
 		"Group":     "why().groups[0]",
 		"Bucket":    "buckets()[0]",
+		"Origin":    "origins()[0]",
 		"Leak":      "leaks()[0]", "Graph": "graph()", "GraphNode": "graph().nodes[0]", "GraphEdge": "graph().edges[0]",
 
 		"WaitedChan": "chans()[0]", "WaitedLock": "locks()[0]",
