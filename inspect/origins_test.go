@@ -92,6 +92,40 @@ func TestOriginsAreThoseOfTheCrashText(t *testing.T) {
 	})
 }
 
+// Which have ended in between is known by the ids that are missing, and that a family
+// grew by the collections that found its members parked.
+func TestOriginsTellWhatWasStartedOverTime(t *testing.T) {
+	const many = 60 // as the program has of each
+	for _, tc := range []struct {
+		like, start string
+		// ended is how many have come and gone between the first and the last.
+		ended   int
+		inOrder bool
+	}{
+		{"clients", "main.serve", 4 * (many - 1), false},
+		{"pairs", "main.worker", 0, false},
+		{"ticking", "main.result", 0, true},
+	} {
+		t.Run(tc.like, func(t *testing.T) {
+			const procs = 2
+			c := target.Take(t, target.Spec{Program: "lookalikes"}, target.Options{Args: []string{"-like", tc.like}, Env: []string{fmt.Sprint("GOMAXPROCS=", procs)}}, target.Kernel)
+			list, err := open(t, c).Origins(t.Context(), inspect.OriginOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			i := slices.IndexFunc(list, func(o inspect.Origin) bool { return o.Start == tc.start })
+			if i < 0 {
+				t.Fatalf("no origin of %s: %s", tc.start, toJSON(t, list))
+			}
+			// Each P may hold a batch of ids, which count for nothing.
+			const batches = 16 * procs
+			if o := list[i]; o.Count != many || o.Ended > tc.ended+batches || o.Ended < tc.ended-batches || o.InOrder != tc.inOrder {
+				t.Errorf("%s", toJSON(t, o))
+			}
+		})
+	}
+}
+
 // Those of one origin wait on as many objects as the program has made for them, and
 // leaked are those that nobody can wake: whoever holds a mutex could give it up.
 func TestOriginsCountObjectsAndLeaks(t *testing.T) {
