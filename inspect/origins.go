@@ -38,8 +38,9 @@ type Origin struct {
 	// InOrder says that collections have found them parked in the order of their
 	// ids, at three moments or more.
 	InOrder bool `json:"in_order"`
-	// Parents counts those whose creator is a goroutine that is left.
-	Parents int `json:"parents"`
+	// Parents counts those whose creator is a goroutine that is left; nil where
+	// the runtime does not keep that (before Go 1.21).
+	Parents *int `json:"parents"`
 	// Place is where the program stands in the oldest.
 	Place string `json:"place"`
 
@@ -185,8 +186,12 @@ func (s *originSection) add(g *Goroutine) {
 		since = g.WaitSince
 	}
 	o.members = append(o.members, member{g.Goid, since})
-	if i, ok := s.p.table.Load().byGoid(g.ParentGoid); ok && g.ParentGoid != 0 && !s.p.gs[i].Dead() {
-		o.Parents++
+	if g.ParentGoid != 0 {
+		parents := 0
+		if _, ok := s.p.table.Load().byGoid(g.ParentGoid); ok {
+			parents = 1
+		}
+		o.addParents(&parents)
 	}
 	s.refs = s.p.wait().RefsOf(g.G, t, s.refs[:0])
 	for _, r := range s.refs {
@@ -217,6 +222,17 @@ func (s *originSection) origin(g *Goroutine) *Origin {
 	return o
 }
 
+// addParents adds to the number of parents, unless it is not known.
+func (o *Origin) addParents(n *int) {
+	switch {
+	case n == nil:
+	case o.Parents == nil:
+		o.Parents = n
+	default:
+		*o.Parents += *n
+	}
+}
+
 // join adds the origins of another range.
 func (s *originSection) join(other *originSection) {
 	for k, o := range other.at {
@@ -230,7 +246,7 @@ func (s *originSection) join(other *originSection) {
 		}
 		mine.members = append(mine.members, o.members...)
 		mine.Count += o.Count
-		mine.Parents += o.Parents
+		mine.addParents(o.Parents)
 		mine.Kinds = append(mine.Kinds, o.Kinds...)
 		mine.WaitReasons = append(mine.WaitReasons, o.WaitReasons...)
 		mine.objects = append(mine.objects, o.objects...)

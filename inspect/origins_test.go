@@ -77,7 +77,11 @@ func TestOriginsAreThoseOfTheCrashText(t *testing.T) {
 				if got[o.CreatedBy] == nil {
 					got[o.CreatedBy] = new(kin)
 				}
-				got[o.CreatedBy].add(o.Count, o.Parents, int64(o.Oldest), int64(o.Newest), o.WaitReasons...)
+				parents := 0
+				if o.Parents != nil {
+					parents = *o.Parents
+				}
+				got[o.CreatedBy].add(o.Count, parents, int64(o.Oldest), int64(o.Newest), o.WaitReasons...)
 				if places && len(o.WaitReasons) != 1 {
 					t.Errorf("%s waits for different reasons: %q", o.Place, o.WaitReasons)
 				}
