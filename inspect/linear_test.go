@@ -56,6 +56,10 @@ var questions = []struct {
 		_, err := p.Buckets(context.Background(), inspect.BucketOptions{})
 		return err
 	}},
+	{"origins", func(p *inspect.Process) error {
+		_, err := p.Origins(context.Background(), inspect.OriginOptions{Leaked: true, Places: true})
+		return err
+	}},
 	{"deadlocks", func(p *inspect.Process) error {
 		_, err := p.Deadlocks(context.Background())
 		return err

@@ -43,6 +43,9 @@ var commands = []command{
 	{name: "deadlocks", args: []string{"deadlocks"}},
 	{name: "leaks", args: []string{"leaks"}},
 	{name: "graph", args: []string{"graph"}},
+	{name: "stuck", args: []string{"stuck"}},
+	{name: "leak_suspects", args: []string{"leak_suspects"}},
+	{name: "write_pump", args: []string{"write_pump"}},
 }
 
 // rssGoal is the most memory that any of them may hold, in bytes.
