@@ -100,6 +100,7 @@ func (p *Process) openStopped(ctx context.Context, m *mem.Process) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", p.name(), err)
 	}
+	p.nameThreads(threads)
 	return p.open(ctx, target{arch: p.exe.Arch, bias: bias, threads: threads})
 }
 

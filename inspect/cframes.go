@@ -166,7 +166,7 @@ func (p *Process) delveFrames(ctx context.Context, thread int) ([]CFrame, error)
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.ThreadStack(ctx, thread)
+	list, err := s.ThreadStack(ctx, p.threadHere(thread))
 	frames := make([]CFrame, len(list))
 	for i, f := range list {
 		frames[i] = CFrame{PC: f.PC, Func: f.Func, File: f.File, Line: f.Line}

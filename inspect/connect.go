@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"strconv"
 
 	"rtdbg/inspect/arch"
@@ -75,6 +74,10 @@ func (p *Process) openServed(ctx context.Context, addr string, t *delve.Target) 
 	if err != nil {
 		return err
 	}
+	here := !t.Recorded && p.session.OnThisHost(ctx)
+	if here {
+		p.nameThreads(threads)
+	}
 	machine, ok := arch.ByName(t.GOARCH)
 	if !ok {
 		return fmt.Errorf("connect %s: rtdbg does not know the architecture %q of the target", addr, t.GOARCH)
@@ -87,26 +90,24 @@ func (p *Process) openServed(ctx context.Context, addr string, t *delve.Target) 
 		a, err := session.Symbol(context.WithoutCancel(ctx), name)
 		return a, err == nil && a != 0
 	}
-	if err := p.adoptExecutable(t, addr, &tg); err != nil {
+	if err := p.adoptExecutable(t, here, &tg); err != nil {
 		p.opts.verbosef("the executable is not at hand: %v", err)
 	}
 	p.info.Memory = p.Mem.Describe()
-	now := Now{Source: "unknown: the target is on another host or recorded"}
-	if isLocal(addr) && !t.Recorded {
+	now := Now{Source: "unknown: the target is not known to be on this host, or recorded"}
+	if here {
 		now = liveNow()
 	}
 	p.now = func() Now { return now }
 	return p.open(ctx, tg)
 }
 
-// adoptExecutable uses the executable of a local server's process, so that its
-// read-only parts need not go through the server.
-func (p *Process) adoptExecutable(t *delve.Target, addr string, tg *target) error {
-	if !isLocal(addr) {
-		return errors.New("the server is on another host")
-	}
-	if t.PID == 0 || t.Recorded {
-		return errors.New("the server does not serve a process")
+// adoptExecutable uses the executable of a process that is here, so that its
+// read-only parts need not go through the server. What is elsewhere has an id that
+// may be another process's here.
+func (p *Process) adoptExecutable(t *delve.Target, here bool, tg *target) error {
+	if !here {
+		return errors.New("the server does not serve a process that this host's kernel tells of")
 	}
 	path := "/proc/" + strconv.Itoa(t.PID) + "/exe"
 	f, err := exe.Open(path)
@@ -127,17 +128,4 @@ func (p *Process) adoptExecutable(t *delve.Target, addr string, tg *target) erro
 	p.Mem = mem.NewOverlay(mem.WithRanges(p.Mem, m.Ranges()), mem.NewImage(f, bias))
 	tg.arch, tg.bias, tg.symbols = f.Arch, bias, nil
 	return nil
-}
-
-// isLocal reports whether addr is an address of this host's loopback.
-func isLocal(addr string) bool {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return true // unix:PATH
-	}
-	if host == "localhost" || host == "" {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }

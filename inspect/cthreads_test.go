@@ -56,6 +56,11 @@ func checkThreadsOfC(t *testing.T, r *target.Running, o inspect.Options) {
 		target.Missing(t, "attach: %v", err)
 	}
 	defer p.Close()
+	threadsAreThose(t, p, r)
+}
+
+func threadsAreThose(t *testing.T, p *inspect.Process, r *target.Running) {
+	t.Helper()
 	s, err := p.Sched(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -107,6 +107,9 @@ type Process struct {
 	dwarf   func() (*layout.Table, error)
 	arch    *arch.Arch
 	threads map[uint64]arch.Thread // by thread id
+	// tids are the ids that threads of a debugger's target have in this PID
+	// namespace, by those of their own.
+	tids map[int]int
 	// kernel is what the kernel said of the threads of a live process before
 	// it was stopped, by thread id.
 	kernel map[uint64]mem.KernelWait

@@ -49,7 +49,7 @@ func (s *Session) Instant(ctx context.Context, words []mem.Addr) (Instant, error
 		return Instant{}, err
 	}
 	threads := sha256.New()
-	if s.onThisHost(ctx) {
+	if s.OnThisHost(ctx) {
 		if err := describeTasks(threads, s.pid); err != nil {
 			return Instant{}, fmt.Errorf("%s: %w", s.where, err)
 		}
@@ -94,10 +94,10 @@ func (s *Session) awaitStop(ctx context.Context) error {
 	}
 }
 
-// onThisHost reports whether the target is a process that this host's kernel
+// OnThisHost reports whether the target is a process that this host's kernel
 // tells of. A process of a server in another PID namespace has other threads
 // here, or none.
-func (s *Session) onThisHost(ctx context.Context) bool {
+func (s *Session) OnThisHost(ctx context.Context) bool {
 	s.mu.Lock()
 	known, here := s.hostKnown, s.here
 	s.mu.Unlock()

@@ -20,7 +20,7 @@ func TestInstantsDifferOnceTheTargetRan(t *testing.T) {
 			addr := headless(t, c, true, "tcp")
 			s := connect(t, addr, ConnectOptions{})
 			ctx := testContext(t)
-			if !s.onThisHost(ctx) {
+			if !s.OnThisHost(ctx) {
 				t.Fatal("the child is not known to be a process of this host")
 			}
 			s.here = tt.here

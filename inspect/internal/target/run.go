@@ -37,6 +37,9 @@ type Options struct {
 	// Env adds KEY=value pairs to the environment. GOTRACEBACK is crash and
 	// GODEBUG is tracebacklabels=1 unless Env says otherwise.
 	Env []string
+	// Namespace has the target be the first process of a PID namespace of its
+	// own, which needs CAP_SYS_ADMIN. PID is the id in that of the test.
+	Namespace bool
 }
 
 // Running is a target that said it is ready.
@@ -91,6 +94,9 @@ func start(exe, dir string, o Options) (*Running, error) {
 	r.cmd.Env = append(r.cmd.Env, o.Env...)
 	r.cmd.Stderr = stderr
 	r.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if o.Namespace {
+		r.cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWPID
+	}
 	stdout, err := r.cmd.StdoutPipe()
 	if err != nil {
 		stderr.Close()
@@ -98,6 +104,9 @@ func start(exe, dir string, o Options) (*Running, error) {
 	}
 	if err := r.cmd.Start(); err != nil {
 		stderr.Close()
+		if o.Namespace && errors.Is(err, syscall.EPERM) {
+			err = fmt.Errorf("%w: a PID namespace: %w", errNoOracle, err)
+		}
 		return nil, err
 	}
 	r.PID = r.cmd.Process.Pid
