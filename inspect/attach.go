@@ -66,6 +66,9 @@ func attachStopped(ctx context.Context, pid int, o Options) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
+	if tid := tracee.Sleeper(pid); tid != 0 {
+		return nil, errors.Join(tracee.ErrSleeps(pid, tid), p.Close())
+	}
 	p.kernel = m.KernelWaits() // a stopped thread waits for who stopped it
 	// Delve stops the process first and then loads its symbols.
 	now := liveNow()

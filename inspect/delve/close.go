@@ -280,7 +280,7 @@ func (s *Session) letGo() error {
 		if err != nil || st.Dead() || st.Tracer != 0 {
 			return nil // it ended, or someone else has it now
 		}
-		if st.Stopped() && !s.wasStopped {
+		if !s.wasStopped && (st.Stopped() || tracee.StopPending(s.pid)) {
 			if err := s.signal(syscall.SIGCONT); err != nil {
 				return err
 			}

@@ -26,6 +26,7 @@ import (
 type Guard struct {
 	cmd *exec.Cmd
 	in  io.WriteCloser
+	pid int
 }
 
 // guardReady is what a guard prints when it knows how the process was before.
@@ -49,7 +50,7 @@ func StartGuard(command []string, pid int) (*Guard, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("guard of process %d: %w", pid, err)
 	}
-	g := &Guard{cmd, in}
+	g := &Guard{cmd, in, pid}
 	ready := make(chan error, 1)
 	go func() {
 		line, err := bufio.NewReader(out).ReadString('\n')
@@ -79,8 +80,13 @@ func beside(command []string, arg string) *exec.Cmd {
 	return cmd
 }
 
-// Release ends the guard: the process has been let go as it should.
+// Release ends the guard, unless the process has not been let go as it should: then
+// the guard sees to it when this process has ended.
 func (g *Guard) Release() error {
+	if st, err := tracee.ReadStatus(g.pid); err == nil && (st.TracerProcess() == os.Getpid() || tracee.StopPending(g.pid)) {
+		go func() { _ = g.cmd.Wait() }() // which keeps g.in open
+		return nil
+	}
 	_, err := g.in.Write([]byte{guardDone})
 	err = errors.Join(err, g.in.Close(), g.cmd.Wait())
 	if err != nil {
@@ -116,10 +122,12 @@ func Watch(pid int, in io.Reader, out io.Writer) error {
 }
 
 // A released process is looked at repairChecks times, repairStep apart: the stop
-// that attaching has caused may come late.
+// that attaching has caused may come late. Its threads are looked at each
+// repairThreads times.
 const (
-	repairStep   = 2 * time.Millisecond
-	repairChecks = 500
+	repairStep    = 2 * time.Millisecond
+	repairChecks  = 500
+	repairThreads = 50
 )
 
 // repair leaves the process as it was, running or stopped, also where its code
@@ -127,7 +135,7 @@ const (
 func repair(pid int, wasStopped bool, code *code) error {
 	restored, stoppedAgain := false, false
 	var err error
-	for range repairChecks {
+	for i := range repairChecks {
 		st, gone := tracee.ReadStatus(pid)
 		switch {
 		case gone != nil || st.Dead():
@@ -139,7 +147,7 @@ func repair(pid int, wasStopped bool, code *code) error {
 				err = code.restore()
 			}
 			switch {
-			case st.Stopped() && !wasStopped:
+			case !wasStopped && (st.Stopped() || i%repairThreads == 0 && tracee.StopPending(pid)):
 				err = errors.Join(err, syscall.Kill(pid, syscall.SIGCONT))
 			case !st.Stopped() && wasStopped && !stoppedAgain:
 				// Once: later it is somebody else who lets it run.

@@ -37,8 +37,11 @@ type Status struct {
 	Inner int
 	uid   int
 	// pending are the signals that wait to be delivered to the process or to
-	// its first thread: bit n-1 stands for signal n.
-	pending uint64
+	// its first thread, own those to the thread alone: bit n-1 stands for
+	// signal n.
+	pending, own uint64
+	// switches is how often the thread has left a processor.
+	switches uint64
 }
 
 // ReadStatus reads /proc/PID/status. The error wraps fs.ErrNotExist or
@@ -75,6 +78,12 @@ func ReadStatus(pid int) (Status, error) {
 		case "SigPnd", "ShdPnd":
 			n, _ := strconv.ParseUint(value, 16, 64)
 			st.pending |= n
+			if key == "SigPnd" {
+				st.own = n
+			}
+		case "voluntary_ctxt_switches", "nonvoluntary_ctxt_switches":
+			n, _ := strconv.ParseUint(value, 10, 64)
+			st.switches += n
 		}
 	}
 	return st, nil

@@ -185,6 +185,16 @@ func (r *Running) Kill() {
 	r.stderr.Close()
 }
 
+// AwaitEnd waits until the target has ended, and returns how.
+func (r *Running) AwaitEnd() error {
+	select {
+	case <-r.exited:
+		return r.err
+	case <-time.After(readyLimit):
+		return fmt.Errorf("alive after %v", readyLimit)
+	}
+}
+
 // abort sends SIGABRT and waits for the target's death by it. It
 // reports whether the kernel says that it dumped core.
 func (r *Running) abort() (core bool, err error) {
