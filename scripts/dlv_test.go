@@ -80,6 +80,18 @@ func TestTheScriptForDlvAnswersAsRtdbgDoes(t *testing.T) {
 	}
 }
 
+// In this program Delve takes sync for internal/sync, of which it reads first.
+func TestTheScriptForDlvTellsPackagesOfOneNameApart(t *testing.T) {
+	r := repltest.Patient{Program: "waits"}.Start(t)
+	addr := repltest.ServeDelve(t, "attach", strconv.Itoa(r.PID))
+	p, err := inspect.Connect(t.Context(), addr, inspect.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	sameWaiters(t, sourced(t, addr), p, "main.cond", r.Vars.Addr(t, "cond"))
+}
+
 // sameWaiters compares who waits on one object, named by x to dlv.
 func sameWaiters(t *testing.T, dlv dlvPrompt, p *inspect.Process, x string, a uint64) {
 	t.Helper()
