@@ -106,8 +106,20 @@ func (t *Target) prepare(ctx context.Context, sel Selection) (*plan, error) {
 	if err := t.room(p); err != nil {
 		return nil, err
 	}
-	_, err := copyAll(ctx, t.mem, t.buffer.b, p.runs, tracee.Yield)
-	return p, err
+	return p, t.copyQuietly(ctx, p)
+}
+
+// copyQuietly copies while the process runs, which is not to notice it.
+func (t *Target) copyQuietly(ctx context.Context, p *plan) (err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // for good: the thread ends here
+		tracee.Yield()
+		_, err = copyAll(ctx, t.mem, t.buffer.b, p.runs, tracee.Yield)
+	}()
+	<-done
+	return err
 }
 
 // Rehearse prepares and returns how long the copy takes: the shortest of some
@@ -120,7 +132,7 @@ func (t *Target) Rehearse(ctx context.Context, sel Selection) (Estimate, error) 
 	e := Estimate{Bytes: p.bytes}
 	for i := range rehearsals {
 		begin := time.Now()
-		if _, err := copyAll(ctx, t.mem, t.buffer.b, p.runs, tracee.Yield); err != nil {
+		if err := t.copyQuietly(ctx, p); err != nil {
 			return e, err
 		}
 		if took := time.Since(begin); i == 0 || took < e.Time {
@@ -179,14 +191,7 @@ func (t *Target) Take(ctx context.Context, sel Selection, kernel map[uint64]mem.
 	}
 	var s *shot
 	var err error
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread() // for good: the thread ends here
-		tracee.Hurry()
-		s, err = t.shootSafely(ctx, sel, kernel)
-	}()
-	<-done
+	tracee.OnThread(func() { s, err = t.shootSafely(ctx, sel, kernel) })
 	if err != nil {
 		return nil, fmt.Errorf("capture process %d: %w", t.pid, err)
 	}
@@ -222,7 +227,7 @@ func (t *Target) shootSafely(ctx context.Context, sel Selection, kernel map[uint
 
 // shoot is all that happens while the process stands.
 func (t *Target) shoot(ctx context.Context, sel Selection, kernel map[uint64]mem.KernelWait) (*shot, error) {
-	stopped, err := tracee.Stop(ctx, t.pid)
+	stopped, err := tracee.StopHere(ctx, t.pid)
 	if err != nil {
 		return nil, err
 	}

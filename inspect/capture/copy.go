@@ -7,11 +7,13 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"rtdbg/inspect/mem"
+	"rtdbg/inspect/tracee"
 )
 
 // copier copies memory of a process.
@@ -29,28 +31,42 @@ type copier struct {
 }
 
 // copyAll copies runs of a process to dst, on some processors at once, and
-// returns the pages that could not be read. pace is called by each thread that
-// copies.
+// returns the pages that could not be read. The caller's thread waits for no other to
+// begin; pace is called by each of the others.
 func copyAll(ctx context.Context, p *mem.Process, dst []byte, runs []run, pace func()) ([]mem.Range, error) {
 	parts := split(runs, min(runtime.GOMAXPROCS(0), copiers))
 	list := make([]copier, len(parts))
 	errs := make([]error, len(parts))
-	var wg sync.WaitGroup
-	for i, part := range parts {
+	for i := range list {
 		list[i] = copier{pid: p.PID(), mem: p, dst: dst}
-		wg.Go(func() {
+	}
+	var taken, done atomic.Int64
+	work := func() {
+		for i := taken.Add(1) - 1; i < int64(len(parts)); i = taken.Add(1) - 1 {
+			errs[i] = list[i].all(ctx, parts[i])
+			done.Add(1)
+		}
+	}
+	for range len(parts) - 1 {
+		go func() {
 			runtime.LockOSThread() // for good: the thread ends here
 			pace()
-			errs[i] = list[i].all(ctx, part)
-		})
+			work()
+		}()
 	}
-	wg.Wait()
+	work()
+	for done.Load() < int64(len(parts)) {
+		tracee.Nap(copyStep)
+	}
 	var missing []mem.Range
 	for _, c := range list {
 		missing = append(missing, c.missing...)
 	}
 	return missing, errors.Join(errs...)
 }
+
+// copyStep is between two looks at whether the others have copied their parts.
+const copyStep = 20 * time.Microsecond
 
 // copiers is on how many processors at most a process is copied: a few are
 // enough for what the memory can give.

@@ -38,9 +38,10 @@ type Stopped struct {
 	// threads are the ids, ascending, with what each of them was stopped by.
 	threads []stop
 	// calls are served by the thread that traces, the only one that the kernel
-	// lets do so.
-	calls  chan func()
-	served chan struct{}
+	// lets do so; nil where that is the caller's.
+	calls    chan func()
+	served   chan struct{}
+	released bool
 }
 
 // stop is a thread that was told to stop.
@@ -69,7 +70,27 @@ const (
 // traced, or a thread does not stop.
 func Stop(ctx context.Context, pid int) (*Stopped, error) {
 	s := &Stopped{pid: pid, calls: make(chan func()), served: make(chan struct{})}
-	go s.serve()
+	go func() {
+		defer close(s.served)
+		OnThread(func() {
+			for f := range s.calls {
+				f()
+			}
+		})
+	}()
+	return s.begin(ctx)
+}
+
+// StopHere is Stop where the calling thread traces: nothing has to be scheduled while
+// the process stands, which can take long on a busy machine. It is for use in
+// OnThread, and so is what it returns. A thread that did not stop, because it sleeps,
+// is let go when the caller's thread ends.
+func StopHere(ctx context.Context, pid int) (*Stopped, error) {
+	return (&Stopped{pid: pid}).begin(ctx)
+}
+
+// begin stops the threads.
+func (s *Stopped) begin(ctx context.Context) (*Stopped, error) {
 	var err error
 	s.do(func() { err = s.stop(ctx) })
 	if err != nil {
@@ -79,32 +100,25 @@ func Stop(ctx context.Context, pid int) (*Stopped, error) {
 	return s, nil
 }
 
-// serve runs calls on a thread of its own. That thread ends with it, and with
-// the thread all that it traced is let go.
-func (s *Stopped) serve() {
-	defer close(s.served)
-	runtime.LockOSThread()
-	if unix.Gettid() == os.Getpid() {
-		// The main thread does not end before the process: another one traces.
-		// This one is held meanwhile, so that the other is not it.
-		inner := make(chan struct{})
-		go func() {
-			defer close(inner)
-			runtime.LockOSThread()
-			s.work()
-		}()
-		<-inner
-		runtime.UnlockOSThread()
-		return
-	}
-	s.work()
-}
-
-func (s *Stopped) work() {
-	Hurry()
-	for f := range s.calls {
+// OnThread runs f on a thread of its own, ahead of others of this machine. The
+// calling goroutine must not be locked to its thread: it ends with f.
+func OnThread(f func()) {
+	done := make(chan struct{})
+	go func() {
+		runtime.LockOSThread()
+		if unix.Gettid() == os.Getpid() {
+			// The main thread does not end before the process: another one traces.
+			// This one is held meanwhile, so that the other is not it.
+			defer runtime.UnlockOSThread()
+			defer close(done)
+			OnThread(f)
+			return
+		}
+		defer close(done)
+		Hurry()
 		f()
-	}
+	}()
+	<-done
 }
 
 // Hurry has the calling thread run before others of this machine, where that is
@@ -122,6 +136,10 @@ func Yield() { _ = unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), 10) }
 
 // do runs f on the thread that traces.
 func (s *Stopped) do(f func()) {
+	if s.calls == nil {
+		f()
+		return
+	}
 	done := make(chan struct{})
 	s.calls <- func() {
 		defer close(done)
@@ -217,8 +235,15 @@ func (s *Stopped) await(ctx context.Context) error {
 		case waited > stopPatience:
 			return s.stuck()
 		}
-		time.Sleep(stopStep)
+		Nap(stopStep)
 	}
+}
+
+// Nap has the calling thread sleep. The scheduler, which would have another one wake
+// it, is not asked.
+func Nap(d time.Duration) {
+	ts := unix.NsecToTimespec(d.Nanoseconds())
+	_ = unix.Nanosleep(&ts, nil) // a signal may end it early
 }
 
 // gone returns an error if all threads have ended.
@@ -306,9 +331,10 @@ func (s *Stopped) Threads() []Thread {
 
 // Release lets the process run on. It may be called more than once.
 func (s *Stopped) Release() {
-	if s.calls == nil {
+	if s.released {
 		return
 	}
+	s.released = true
 	s.do(func() {
 		for _, t := range s.threads {
 			if t.arrived {
@@ -317,8 +343,10 @@ func (s *Stopped) Release() {
 			}
 		}
 	})
+	if s.calls == nil {
+		return
+	}
 	close(s.calls)
-	s.calls = nil
 	// The thread's end lets go of those that had not stopped.
 	<-s.served
 }

@@ -1,6 +1,7 @@
 package tracee
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -96,27 +97,40 @@ func stopOrMissing(t *testing.T, pid int) *Stopped {
 }
 
 // All threads stand, also of a program that starts and ends some all the time,
-// and run on afterwards.
+// and run on afterwards. The caller's thread traces, or one of its own.
 func TestStopHoldsEveryThread(t *testing.T) {
 	r := target.Start(t, target.Build(t, target.Spec{Program: "heartbeat"}), target.Options{Args: []string{"-churn"}})
+	stopOrMissing(t, r.PID).Release()
 	for range 50 {
-		s := stopOrMissing(t, r.PID)
-		if got := states(t, r.PID); strings.Trim(got, "t") != "" {
-			t.Errorf("the threads of a stopped process are %q", got)
-		}
-		threads := s.Threads()
-		if len(threads) == 0 || threads[0].TID != r.PID {
-			t.Errorf("%d threads, the first is not the main thread", len(threads))
-		}
-		for _, th := range threads {
-			if len(th.General) == 0 {
-				t.Errorf("thread %d has no registers", th.TID)
-			}
-		}
-		s.Release()
-		s.Release() // once more is no harm
+		everyThreadStands(t, r.PID, Stop)
+		awaitStates(t, r.PID, "running", running)
+		OnThread(func() { everyThreadStands(t, r.PID, StopHere) })
 		awaitStates(t, r.PID, "running", running)
 	}
+}
+
+// everyThreadStands stops the process in the given way and lets it go. It may be
+// called on a goroutine that is not the test's.
+func everyThreadStands(t *testing.T, pid int, stop func(context.Context, int) (*Stopped, error)) {
+	s, err := stop(t.Context(), pid)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer s.Release() // once more is no harm
+	if got := states(t, pid); strings.Trim(got, "t") != "" {
+		t.Errorf("the threads of a stopped process are %q", got)
+	}
+	threads := s.Threads()
+	if len(threads) == 0 || threads[0].TID != pid {
+		t.Errorf("%d threads, the first is not the main thread", len(threads))
+	}
+	for _, th := range threads {
+		if len(th.General) == 0 {
+			t.Errorf("thread %d has no registers", th.TID)
+		}
+	}
+	s.Release()
 }
 
 // Who was stopped by a signal before stays so.
