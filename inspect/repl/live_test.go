@@ -227,22 +227,22 @@ func asRoot(t *testing.T) {
 // Who may not attach is told what is missing.
 func TestAttachSaysWhatItMayNot(t *testing.T) {
 	asRoot(t)
-	setpriv, err := exec.LookPath("setpriv")
-	if err != nil {
-		target.Missing(t, "%v", err)
-	}
 	r := heartbeat(t)
 	for _, c := range []struct {
 		name, says string
-		flags      []string
+		with       []string
 	}{
-		{"without the capability", "CAP_SYS_PTRACE is missing", []string{"--bounding-set", "-sys_ptrace"}},
-		{"another user", "it belongs to user 0", []string{"--reuid", "65534", "--clear-groups"}},
+		{"without the capability", "CAP_SYS_PTRACE is missing (in a container: --cap-add=SYS_PTRACE), and the process has capabilities that this one lacks", []string{"setpriv", "--bounding-set", "-sys_ptrace"}},
+		{"another user", "it belongs to user 0: run as that user, or as root", []string{"setpriv", "--reuid", "65534", "--clear-groups"}},
+		{"another user namespace", "CAP_SYS_PTRACE does not reach it", []string{"unshare", "--user", "--map-root-user"}},
 	} {
+		if err := exec.Command(c.with[0], append(c.with[1:], "true")...).Run(); err != nil {
+			target.Missing(t, "%v: %v", c.with, err)
+		}
 		for _, stop := range []string{"--stop=false", "--stop"} {
 			t.Run(c.name+stop, func(t *testing.T) {
 				exe := filepath.Join(readable(t), "rtdbg")
-				out, err := exec.Command(setpriv, append(c.flags, exe, "attach", strconv.Itoa(r.PID), stop, "why")...).CombinedOutput()
+				out, err := exec.Command(c.with[0], append(c.with[1:], exe, "attach", strconv.Itoa(r.PID), stop, "why")...).CombinedOutput()
 				if err == nil || !strings.Contains(string(out), c.says) || strings.Count(string(out), "\n") != 1 {
 					t.Errorf("%v, %s", err, out)
 				}

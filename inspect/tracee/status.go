@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"rtdbg/inspect/exe"
 )
 
@@ -40,6 +42,8 @@ type Status struct {
 	// its first thread, own those to the thread alone: bit n-1 stands for
 	// signal n.
 	pending, own uint64
+	// permitted and effective are its capabilities (capabilities(7)), by bit.
+	permitted, effective uint64
 	// switches is how often the thread has left a processor.
 	switches uint64
 }
@@ -81,6 +85,10 @@ func ReadStatus(pid int) (Status, error) {
 			if key == "SigPnd" {
 				st.own = n
 			}
+		case "CapPrm":
+			st.permitted, _ = strconv.ParseUint(value, 16, 64)
+		case "CapEff":
+			st.effective, _ = strconv.ParseUint(value, 16, 64)
 		case "voluntary_ctxt_switches", "nonvoluntary_ctxt_switches":
 			n, _ := strconv.ParseUint(value, 10, 64)
 			st.switches += n
@@ -190,5 +198,17 @@ func NotPermitted(pid int, st Status) error {
 	case mode == "3":
 		return fmt.Errorf(what+"kernel.yama.ptrace_scope is 3: nobody may attach until the next boot", pid, st.Name)
 	}
-	return fmt.Errorf(what+"CAP_SYS_PTRACE is missing (in a container: --cap-add=SYS_PTRACE), or the process gained privileges or made itself undumpable", pid, st.Name)
+	own, err := ReadStatus(os.Getpid())
+	switch {
+	case err == nil && own.effective&(1<<unix.CAP_SYS_PTRACE) != 0:
+		return fmt.Errorf(what+"CAP_SYS_PTRACE does not reach it: it is outside this user namespace, or a security module forbids it", pid, st.Name)
+	case own.uid != st.uid:
+		return fmt.Errorf(what+withoutPtrace+"it belongs to user %d", pid, st.Name, st.uid)
+	case st.permitted&^own.permitted != 0:
+		return fmt.Errorf(what+withoutPtrace+"the process has capabilities that this one lacks", pid, st.Name)
+	}
+	return fmt.Errorf(what+withoutPtrace+"the process belongs to another group, gained privileges or made itself undumpable", pid, st.Name)
 }
+
+// withoutPtrace precedes what a process can be whom only that capability reaches.
+const withoutPtrace = "CAP_SYS_PTRACE is missing (in a container: --cap-add=SYS_PTRACE), and "
