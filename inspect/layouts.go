@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"rtdbg/inspect/arch"
 	"rtdbg/inspect/exe"
 	"rtdbg/inspect/layout"
 	"rtdbg/inspect/locate"
@@ -23,6 +24,9 @@ type fit struct {
 	minor int
 	rt    *rt.Runtime
 	found locate.Found
+	// threads are those of the target by their own ids, where it has them by
+	// others.
+	threads []arch.Thread
 	// doubt is what in the target does not agree with the table, nil for
 	// nothing; refuted says that structures contradict it, not only that
 	// something was not found.

@@ -189,13 +189,8 @@ type target struct {
 // open builds the rooms on top of the memory.
 func (p *Process) open(ctx context.Context, t target) error {
 	p.arch = t.arch
-	p.threads = make(map[uint64]arch.Thread, len(t.threads))
-	var tids []int
-	for _, th := range t.threads {
-		p.threads[uint64(th.TID)] = th
-		tids = append(tids, th.TID)
-	}
-	t.tids = tids
+	p.adoptThreads(t.threads)
+	t.tids = idsOf(t.threads)
 	f, err := p.fitLayouts(ctx, t)
 	if err != nil {
 		return err
@@ -206,8 +201,27 @@ func (p *Process) open(ctx context.Context, t target) error {
 	if f.doubt != nil {
 		p.opts.warnf("%s: %v", p.name(), f.doubt)
 	}
+	if f.threads != nil {
+		p.adoptThreads(f.threads)
+		p.opts.warnf("%s: the ids of its threads are those of another PID namespace: each is told by its g instead", p.name())
+	}
 	p.report(f.found)
 	return p.openStacks()
+}
+
+func (p *Process) adoptThreads(threads []arch.Thread) {
+	p.threads = make(map[uint64]arch.Thread, len(threads))
+	for _, th := range threads {
+		p.threads[uint64(th.TID)] = th
+	}
+}
+
+func idsOf(threads []arch.Thread) []int {
+	var tids []int
+	for _, th := range threads {
+		tids = append(tids, th.TID)
+	}
+	return tids
 }
 
 // name names the target in errors.

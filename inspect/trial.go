@@ -35,14 +35,18 @@ func (tr *trial) try(table *layout.Table) (*fit, error) {
 	if f.rt, err = rt.New(tr.p.Mem, tr.t.arch, table); err != nil {
 		return nil, err
 	}
-	f.found, err = locate.Globals(locate.Target{RT: f.rt, Arch: tr.t.arch, Symbols: tr.p.symbols(tr.t, table), Threads: tr.t.tids, Headers: tr.headers})
+	tids := tr.t.tids
+	if f.threads = tr.p.ownThreads(f.rt, tr.t.threads); f.threads != nil {
+		tids = idsOf(f.threads)
+	}
+	f.found, err = locate.Globals(locate.Target{RT: f.rt, Arch: tr.t.arch, Symbols: tr.p.symbols(tr.t, table), Threads: tids, Headers: tr.headers})
 	if err != nil {
 		return nil, err
 	}
 	if err := f.rt.Locate(f.found.Globals); err != nil {
 		return nil, err
 	}
-	if f.doubt = cmp.Or(tr.minorFits(f), f.rt.Fits(tr.t.tids)); f.doubt != nil {
+	if f.doubt = cmp.Or(tr.minorFits(f), f.rt.Fits(tids)); f.doubt != nil {
 		f.refuted = true
 	} else {
 		f.doubt = allFound(f)
