@@ -98,8 +98,10 @@ type GCSweeper struct {
 
 // GCQueue is a queue of functions to be run for objects that are dead.
 type GCQueue struct {
-	// Queued counts those that have not been run, nil where the version does
-	// not count them: cleanups in Go 1.25.
+	// Queued counts those that have not been run: of finalizers those that have
+	// not begun; of cleanups those that the runtime has not counted as run, which
+	// it does in blocks. It is nil where the version does not count them: cleanups
+	// in Go 1.25.
 	Queued *int `json:"queued"`
 	// Runners are the goroutines that run them; those that are in one have
 	// Busy set.
@@ -287,6 +289,11 @@ func (p *Process) gcQueues(r *GC, gc rt.GC, gs []*Goroutine) error {
 		return err
 	}
 	r.Finalizers = &GCQueue{Queued: &n, Runners: p.runners(gs, "runtime.runfinq", "runtime.runFinalizers")}
+	for _, runner := range r.Finalizers.Runners {
+		if runner.Busy && n > 0 {
+			n-- // the one that it is in
+		}
+	}
 	q, ok, err := gc.Cleanups()
 	if err != nil || !ok {
 		return err

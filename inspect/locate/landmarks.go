@@ -77,8 +77,8 @@ func ByCode(r *rt.Runtime, functions *pcln.Table, program *code.Program) map[str
 		}
 	}
 	m.dropUnfit(found)
-	if a, ok := m.finq(found["runtime.gcphase"]); ok {
-		found["runtime.finq"] = a
+	if a, ok := m.allfin(found["runtime.gcphase"]); ok {
+		found["runtime.allfin"] = a
 	}
 	return found
 }
@@ -171,25 +171,39 @@ func (m *reader) startedByGCEnable(a mem.Addr) bool {
 	return f != nil && (f.Name == "runtime.bgsweep" || strings.HasPrefix(f.Name, "runtime.gcenable."))
 }
 
-// finq finds the queue of finalizers, which shares its functions with the list
-// of its empty blocks: it is what both who adds to the queue and who takes from
-// it look at once they have locked it. Who adds looks at the phase first.
-func (m *reader) finq(gcphase mem.Addr) (mem.Addr, bool) {
+// allfin finds the list of the blocks of finalizers. Who adds a finalizer looks at
+// the phase first, then at the lock, the queue, the free blocks, and if there are
+// none at the list, which the collector marks from (runtime.markroot). Lock and queue
+// must be what who takes from the queue looks at, and the blocks of the queue and the
+// free ones must be on the list.
+func (m *reader) allfin(gcphase mem.Addr) (mem.Addr, bool) {
 	adds := slices.Compact(slices.Clone(m.names("runtime.queuefinalizer")))
 	takes := m.names("runtime.runFinalizers") // since Go 1.25
 	if takes == nil {
 		takes = m.names("runtime.runfinq")
 	}
 	takes = slices.Compact(slices.Clone(takes))
-	if gcphase == 0 || len(adds) < 3 || adds[0] != gcphase {
+	if gcphase == 0 || len(adds) < 4 || adds[0] != gcphase {
 		return 0, false
 	}
-	lock, queue := adds[1], adds[2]
+	lock, queue, free := adds[1], adds[2], adds[3]
+	took := false
 	for i := 1; i < len(takes); i++ {
-		if takes[i-1] == lock && takes[i] == queue {
-			_, err := m.r.GC(func(string) (mem.Addr, bool) { return queue, true }).Finalizers()
-			return queue, err == nil
+		took = took || takes[i-1] == lock && takes[i] == queue
+	}
+	marks := m.names("runtime.markroot")
+	for i := 4; took && i < len(adds); i++ {
+		if slices.Contains(marks, adds[i]) {
+			return adds[i], adds[i-1] == free && m.lists(adds[i], queue) && m.lists(adds[i], free)
 		}
 	}
 	return 0, false
+}
+
+// lists reports whether the first block of one list of finalizers, if there is any,
+// is on the list of all.
+func (m *reader) lists(all, list mem.Addr) bool {
+	head, err := m.r.ReadWord(all)
+	block, berr := m.r.ReadWord(list)
+	return err == nil && berr == nil && (block == 0 || m.r.HasFinBlock(mem.Addr(head), mem.Addr(block)))
 }

@@ -105,10 +105,11 @@ type GCCleanups struct {
 	Running uint32 `rt:"running"`
 }
 
-// finBlock is a block of the queue of finalizers (runtime.finBlock, mfinal.go).
+// finBlock is a block of finalizers (runtime.finBlock, mfinal.go). AllLink leads to
+// the block that was made before it; Count is how many have not ended.
 type finBlock struct {
-	Next  mem.Addr `rt:"next"`
-	Count uint32   `rt:"cnt"`
+	AllLink mem.Addr `rt:"alllink"`
+	Count   uint32   `rt:"cnt"`
 }
 
 // WorldStop is runtime.stopTheWorldContext (runtime.worldStop, proc.go; since Go
@@ -235,30 +236,47 @@ func (c GC) pointer(name string) (mem.Addr, error) {
 // Fing returns the goroutine that runs finalizers, 0 before there is one.
 func (c GC) Fing() (mem.Addr, error) { return c.pointer("runtime.fing") }
 
-// Finalizers counts those that wait to be run (runtime.finq, mfinal.go).
+// Finalizers counts those that have not ended, with the one that is being run: in
+// every block that there is, as the goroutine that runs them takes the whole queue
+// away before it begins (runtime.runFinalizers, mfinal.go).
 func (c GC) Finalizers() (int, error) {
-	a, err := c.pointer("runtime.finq")
-	if err != nil || a == 0 {
-		return 0, err
-	}
-	plan, err := layout.Bind[finBlock](c.r.Layout, "runtime.finBlock|runtime.finblock")
+	a, err := c.pointer("runtime.allfin")
 	if err != nil {
 		return 0, err
 	}
-	const maxBlocks = 1 << 20
 	n := 0
-	for blocks := 0; a != 0; blocks++ {
+	err = c.r.eachFinBlock(a, func(_ mem.Addr, b *finBlock) { n += int(b.Count) })
+	return n, err
+}
+
+// HasFinBlock reports whether the block of finalizers at block is one of those that
+// the list at head leads to (runtime.allfin).
+func (r *Runtime) HasFinBlock(head, block mem.Addr) bool {
+	found := false
+	err := r.eachFinBlock(head, func(a mem.Addr, _ *finBlock) { found = found || a == block })
+	return err == nil && found
+}
+
+// eachFinBlock calls visit with the blocks from head on.
+func (r *Runtime) eachFinBlock(head mem.Addr, visit func(a mem.Addr, b *finBlock)) error {
+	plan, err := layout.Bind[finBlock](r.Layout, "runtime.finBlock|runtime.finblock")
+	if err != nil {
+		return err
+	}
+	const maxBlocks = 1 << 20
+	blocks := 0
+	for a := head; a != 0; blocks++ {
 		var b finBlock
-		if err := plan.Read(c.r.Mem, a, &b); err != nil {
-			return n, fmt.Errorf("runtime.finq: %w", err)
+		if err := plan.Read(r.Mem, a, &b); err != nil {
+			return fmt.Errorf("runtime.allfin: %w", err)
 		}
 		if blocks == maxBlocks {
-			return n, errors.New("runtime.finq: the list loops")
+			return errors.New("runtime.allfin: the list loops")
 		}
-		n += int(b.Count)
-		a = b.Next
+		visit(a, &b)
+		a = b.AllLink
 	}
-	return n, nil
+	return nil
 }
 
 // AssistDebt returns what g owes the collector, in bytes that it may not

@@ -3,6 +3,7 @@ package star
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"go.starlark.net/starlark"
@@ -112,6 +113,9 @@ func gcQueueLines(g *inspect.GC) []string {
 		}
 		line := q.name + ": "
 		if q.q.Queued != nil {
+			if q.q == g.Cleanups && slices.ContainsFunc(q.q.Runners, func(r inspect.GCRunner) bool { return r.Busy }) {
+				line += "at most " // with those of the blocks that are being run
+			}
 			line += fmt.Sprintf("%d wait to be run", *q.q.Queued)
 		} else {
 			line += "how many wait is not known"
