@@ -17,7 +17,8 @@ type Sched struct {
 	Goroutines map[rt.Status]int `json:"goroutines"`
 	// World says whether goroutines may run.
 	World rt.World `json:"world"`
-	// StopWait is the number of Ps still to stop, StillToStop their ids.
+	// StopWait is the number of Ps still to stop, as the runtime counts them;
+	// StillToStop are the ids of those that run, without that of who stops them.
 	StopWait    int32   `json:"stopwait"`
 	StillToStop []int32 `json:"still_to_stop"`
 
@@ -126,24 +127,35 @@ func (p *Process) Sched(ctx context.Context) (*Sched, error) {
 	for i := range ps {
 		byAddr[ps[i].Addr] = &ps[i]
 		r.Ps = append(r.Ps, p.schedP(&ps[i], ms))
-		if status := r.Ps[i].Status; r.World == rt.WorldStopping && status != rt.PGCStop && status != rt.PIdle {
-			r.StillToStop = append(r.StillToStop, ps[i].ID)
-		}
 	}
 	for i := range ms {
 		r.Ms = append(r.Ms, p.schedM(&ms[i], byAddr[ms[i].P], ms))
 	}
 	r.NoM = p.withoutM(ms)
-	if i := slices.IndexFunc(r.Ms, func(m SchedM) bool { return m.State == ThreadIsSysmon }); i >= 0 {
+	if i := slices.IndexFunc(r.Ms, func(m SchedM) bool { return m.isSysmon }); i >= 0 {
 		r.Sysmon = &r.Ms[i]
 	}
 	if r.World != rt.WorldRuns {
 		r.StopTheWorld = p.stopTheWorld(r, ps, ms)
+		r.StillToStop = r.stillToStop()
 	}
 	if err := errors.Join(perr, merr); err != nil {
 		r.Note = err.Error()
 	}
 	return r, nil
+}
+
+// stillToStop returns the Ps that keep the world from stopping.
+func (s *Sched) stillToStop() []int32 {
+	ids := []int32{}
+	for i := range s.Ps {
+		pp := &s.Ps[i]
+		own := s.StopTheWorld.ByM != nil && pp.M != nil && *pp.M == *s.StopTheWorld.ByM
+		if s.World == rt.WorldStopping && pp.Status != rt.PGCStop && pp.Status != rt.PIdle && !own {
+			ids = append(ids, pp.ID)
+		}
+	}
+	return ids
 }
 
 // schedP returns a P; ms are all threads.

@@ -158,14 +158,15 @@ func (p *Process) culprit(pp *rt.P, ms []rt.M) STWCulprit {
 	m := &ms[i]
 	c.M, c.Thread, c.Goroutine = &m.ID, orNil(m.ProcID), p.onP(pp)
 	off, _ := p.RT.ReadString(m.PreemptOff)
-	lock := p.waitsForLock(m, ms, p.onThread(m))
+	on := p.onThread(m)
+	lock := p.waitsForLock(m, ms, on)
 	switch {
 	case m.Dying != 0:
 		// What its M says is of the crash.
 		c.Kind, c.Why = "crashed", "before it stopped, its thread crashed or took the signal that ended the program"
 	case lock != nil:
 		c.Kind, c.Why = "lock", "its thread waits for "+lock.String()
-	case c.Goroutine == nil:
+	case c.Goroutine == nil, c.Goroutine.Status == rt.Runnable, leaving(on):
 	case c.Goroutine.Status == rt.Syscall:
 		c.Kind, c.Why = "syscall", "its thread is in a system call, and it has not been taken away yet"
 	case p.inC(m):

@@ -94,7 +94,7 @@ func failedReport(err error) render.Report {
 
 func schedLines(s *inspect.Sched) []string {
 	idle := fmt.Sprintf("GOMAXPROCS %d, %d idle; %s, %d idle, %d waiting for a locked goroutine, %d looking for work; global queue: %d",
-		s.GoMaxProcs, s.NPIdle, count(len(s.Ms), "thread"), s.NMIdle, s.NMIdleLocked, s.NMSpinning, s.RunQSize)
+		s.GoMaxProcs, s.NPIdle, count(len(s.Ms), "thread"), s.NMIdle, max(s.NMIdleLocked, 0), s.NMSpinning, s.RunQSize)
 	lines := []string{idle}
 	if s.LastPollNS != nil {
 		lines = append(lines, "nobody has polled the network for "+ns(*s.LastPollNS))
