@@ -365,8 +365,9 @@ func (r *Runtime) fitSudogs(gs []G) error {
 	return errors.Join(owner.err(), queue.err())
 }
 
-// queued reports whether somebody waits on the channel at a whose sudog leads
-// back to it; known is false where memory is missing.
+// queued reports whether who waits on the channel at a leads back to it; known is
+// false where memory is missing, and where nobody waits any more: whoever sends takes
+// the receiver out of the queue before it makes it runnable (runtime.send, chan.go).
 func (r *Runtime) queued(a mem.Addr) (ok, known bool) {
 	c, err := r.ReadChan(a)
 	if errors.Is(err, mem.ErrMissing) {
@@ -388,7 +389,7 @@ func (r *Runtime) queued(a mem.Addr) (ok, known bool) {
 		}
 		ok = true
 	}
-	return ok, true
+	return ok, ok
 }
 
 // oneLine joins the lines of an error that has several.
