@@ -14,6 +14,8 @@
 //	               pipe that is full
 //	-how=copy      it copies much memory over and over, and the stopper stops
 //	               the world as often
+//	-how=moments   there is none for long: some yield, and one makes system
+//	               calls, while the stopper stops the world over and over
 //	-how=none      there is none, and the world runs
 //	-how=c         all have stopped, and the stopper, which prints the stacks, is
 //	               in a C function that describes C frames and does not return
@@ -116,6 +118,20 @@ func write(b []byte) {
 	syscall.RawSyscall(syscall.SYS_WRITE, 1, uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
 }
 
+func yields() {
+	for {
+		runtime.Gosched()
+	}
+}
+
+// naps is in a system call most of the time, each too short for sysmon to notice.
+func naps() {
+	for {
+		nap := syscall.Timespec{Nsec: 200e3}
+		syscall.Nanosleep(&nap, nil)
+	}
+}
+
 func say(text string) { write(lines(text)) }
 
 func main() {
@@ -148,6 +164,15 @@ func main() {
 		id := make(chan int64)
 		go copies(id)
 		say(me + fmt.Sprintf("culprit.goid=%d\n", <-id))
+		for {
+			runtime.ReadMemStats(&stats)
+		}
+	case "moments":
+		for i := 0; i < 3; i++ {
+			go yields()
+		}
+		go naps()
+		say(me)
 		for {
 			runtime.ReadMemStats(&stats)
 		}
