@@ -54,6 +54,8 @@ type GC struct {
 	AssistQueue []GCAssist `json:"assist_queue"`
 	// Assisting are those that mark at present for what they want to allocate.
 	Assisting []GCAssist `json:"assisting"`
+	// HeldUpBy are those for which the collector waits.
+	HeldUpBy []GCHolder `json:"held_up_by"`
 	// BgScanCredit is the work that workers have done ahead.
 	BgScanCredit *int64 `json:"bg_scan_credit"`
 
@@ -135,7 +137,7 @@ func (p *Process) GC(ctx context.Context) (*GC, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &GC{Pauses: []GCPause{}, Workers: []GCWorker{}, AssistQueue: []GCAssist{}, Assisting: []GCAssist{}, Waiting: []GCWaiters{}}
+	r := &GC{Pauses: []GCPause{}, Workers: []GCWorker{}, AssistQueue: []GCAssist{}, Assisting: []GCAssist{}, HeldUpBy: []GCHolder{}, Waiting: []GCWaiters{}}
 	gc := p.RT.GC(p.global)
 	var noted []error
 	note := func(err error) {
@@ -153,6 +155,7 @@ func (p *Process) GC(ctx context.Context) (*GC, error) {
 	note(p.gcStats(r))
 	note(p.gcQueues(r, gc, gs))
 	note(p.gcWorkers(r))
+	note(p.gcHolders(r))
 	p.gcWaiting(r, gs)
 	r.Note = noteOf(noted)
 	return r, ctx.Err()

@@ -53,7 +53,7 @@ func diagnoses() []diagnosis {
 		{"lock_convoy", incidentOf("convoy"), well, nil, "30 goroutines wait for a mutex", "sleep"},
 		{"lost_shutdown", incidentOf("lost"), well, nil, "nobody can wake it", "main.lost"},
 		{"idle_spin", alive(repltest.Patient{Program: "spinners"}), well, nil, "threads spin", "THREAD"},
-		{"mark_assist", assists, well, nil, "goroutines wait until the collector has marked", "main.allocator"},
+		{"mark_assist", assists, well, nil, "goroutines wait until the collector has marked", "the collector waits for them"},
 		{"thread_locked", incidentOf("locked"), well, nil, "3 goroutines are locked to threads", "waits for its locked goroutine"},
 		{"cgo_stuck", dead(repltest.Patient{Program: "cgo", Cgo: true}), well, nil, "1 goroutines are in C", "sleepInC"},
 		{"timer_storm", incidentOf("timers"), well, nil, "2000 timers", "main.receive"},

@@ -291,6 +291,20 @@ func (r *Runtime) AssistDebt(g mem.Addr) (int64, error) {
 	return -int64(w), err
 }
 
+// PreemptStop reports whether g was asked to stop so that its stack can be read
+// (runtime.suspendG, preempt.go).
+func (r *Runtime) PreemptStop(g mem.Addr) bool { return r.flag(g, "runtime.g", "preemptStop") }
+
+// RunsSafePoint reports whether p has yet to run the function of runtime.forEachP.
+func (r *Runtime) RunsSafePoint(p mem.Addr) bool { return r.flag(p, "runtime.p", "runSafePointFn") }
+
+// flag reports whether the first byte of a field of the structure at a is set.
+func (r *Runtime) flag(a mem.Addr, structure, field string) bool {
+	off, _, err := r.Layout.Offset(structure, field)
+	var b [1]byte
+	return err == nil && r.Mem.ReadAt(b[:], a+mem.Addr(off)) == nil && b[0] != 0
+}
+
 // gcWorkers are the words for the modes of the collector's workers (mgc.go).
 var gcWorkers = [...]struct{ name, word string }{
 	{"runtime.gcMarkWorkerDedicatedMode", "dedicated"},

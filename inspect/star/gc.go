@@ -88,11 +88,23 @@ func gcLines(g *inspect.GC) []string {
 	for _, w := range g.Workers {
 		lines = append(lines, fmt.Sprintf("p%d has a %s worker, goroutine %d", w.P, w.Mode, w.Goid))
 	}
+	for i := range g.HeldUpBy {
+		lines = append(lines, heldUpLine(&g.HeldUpBy[i]))
+	}
 	lines = append(lines, gcQueueLines(g)...)
 	for _, w := range g.Waiting {
 		lines = append(lines, fmt.Sprintf("%s: %s (%s)", w.Reason, count(w.Count, "goroutine"), joinIDs(w.Goids, 10, w.Count)))
 	}
 	return lines
+}
+
+// heldUpLine says for whom the collector waits, and why.
+func heldUpLine(h *inspect.GCHolder) string {
+	who := fmt.Sprintf("p%d", h.P)
+	if h.Goroutine != nil {
+		who = fmt.Sprintf("goroutine %d on p%d, thread %s", h.Goroutine.Goid, h.P, dash(h.Thread))
+	}
+	return fmt.Sprintf("the collector waits for %s (%s): %s", who, h.Wants, h.Why)
 }
 
 func gcQueueLines(g *inspect.GC) []string {
