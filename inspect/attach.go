@@ -34,8 +34,12 @@ func Attach(ctx context.Context, pid int, o Options) (*Process, error) {
 
 // openLive opens the memory and the executable of a process that runs.
 func openLive(pid int, o Options) (*Process, *mem.Process, error) {
-	if _, err := tracee.Check(pid); err != nil {
+	st, err := tracee.Check(pid)
+	if err != nil {
 		return nil, nil, err
+	}
+	if st.Stopped() {
+		o.warnf("process %d is stopped by a signal, until SIGCONT: nothing in it runs, and times count for how long it has stood", pid)
 	}
 	return openMemory(pid, o)
 }
