@@ -56,9 +56,6 @@ type member struct {
 	since int64
 }
 
-// goidBatch is how many ids a P takes at once (_GoidCacheBatch, proc.go).
-const goidBatch = 16
-
 // OriginOptions say which goroutines are one Origin.
 type OriginOptions struct {
 	// Leaked leaves out those that something can wake.
@@ -126,7 +123,7 @@ func (p *Process) Origins(ctx context.Context, o OriginOptions) ([]Origin, error
 	if err != nil {
 		return nil, err
 	}
-	living, batches := p.livingIDs(), uint64(goidBatch*len(ps))
+	living, batches := p.livingIDs(), uint64(rt.GoidBatch*len(ps))
 	list := make([]Origin, 0, len(all.at))
 	for _, origin := range all.at {
 		origin.finish(p.Now(), living, batches)

@@ -58,8 +58,9 @@ func TestOriginsAreThoseOfTheCrashText(t *testing.T) {
 					parents = 1
 				}
 			}
-			own := func(f target.Frame) bool { return strings.HasPrefix(f.Func, "runtime.") }
-			if !parkedStatus(g.Status) || strings.HasPrefix(creator, "runtime.") && !slices.ContainsFunc(g.Frames, func(f target.Frame) bool { return !own(f) }) {
+			// The runtime's own have no frame of anybody else.
+			theirs := func(f target.Frame) bool { return !strings.HasPrefix(f.Func, "runtime.") }
+			if !parkedStatus(g.Status) || !slices.ContainsFunc(g.Frames, theirs) {
 				continue
 			}
 			if want[creator] == nil {

@@ -181,9 +181,9 @@ func TestKillingRtdbgDoesNotHarmTheProcess(t *testing.T) {
 				if unharmed(t, r); t.Failed() {
 					t.Fatalf("after %v, number %d", sig, i)
 				}
-			}
-			if n := target.CodeWritten(t, r.PID, r.Exe); n != 0 {
-				t.Errorf("%d bytes of pages of the target's code have been written to", n)
+				if n := target.CodeWritten(t, r.PID, r.Exe); n != 0 {
+					t.Fatalf("after %v, number %d: %d bytes of pages of the target's code have been written to", sig, i, n)
+				}
 			}
 		})
 	}

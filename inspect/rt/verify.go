@@ -46,6 +46,10 @@ func (r *Runtime) verify() error {
 	return nil
 }
 
+// GoidBatch is how many ids of goroutines a P takes at once (_GoidCacheBatch,
+// proc.go).
+const GoidBatch = 16
+
 // FirstGs is how many goroutines from the beginning of runtime.allgs tell
 // whether it is that.
 const FirstGs = 64
@@ -53,8 +57,9 @@ const FirstGs = 64
 // BeginAllGs reports whether gs can be the beginning of runtime.allgs. Its first
 // is the main goroutine, goroutine 1, which mgc.go relies on. Where that has
 // called runtime.Goexit its descriptor is dead, without a stack if that had
-// grown, or serves another goroutine (proc.go, gfput and gfget); goroutine 2,
-// which runs runtime.forcegchelper and never ends, is there then.
+// grown, or serves another goroutine (proc.go, gfput and gfget). The second that
+// there ever was is there then: it runs runtime.forcegchelper and never ends, and its
+// id is 2, or the first of a batch if main had moved to another P.
 func (r *Runtime) BeginAllGs(gs []G) bool {
 	if len(gs) == 0 || r.Status(&gs[0]) == "unknown" || !r.hasStack(&gs[0]) {
 		return false
@@ -62,7 +67,9 @@ func (r *Runtime) BeginAllGs(gs []G) bool {
 	if gs[0].Goid == 1 {
 		return true
 	}
-	return gs[0].Goid > 2 && slices.ContainsFunc(gs, func(g G) bool { return g.Goid == 2 && !r.deadG(&g) && r.hasStack(&g) })
+	return gs[0].Goid > 2 && slices.ContainsFunc(gs[1:], func(g G) bool {
+		return (g.Goid == 2 || g.Goid%GoidBatch == 1) && !r.deadG(&g) && r.hasStack(&g)
+	})
 }
 
 // hasStack reports whether g has a stack, or is dead and needs none.

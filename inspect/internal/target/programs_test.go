@@ -42,9 +42,10 @@ func TestProgramsBecomeReadyWithEveryGo(t *testing.T) {
 }
 
 // notByThemselves are the targets that do not run like the others: the functions
-// of abilities are read only, assists and gcfigures need flags of the linker, and
-// stalled the schedtrace; these are run with several versions by their own tests.
-var notByThemselves = []string{"internal", "abilities", "assists", "gcfigures", "stalled"}
+// of abilities are read only, assists and gcfigures need flags of the linker, asleep
+// needs C, lookalikes an argument and stalled the schedtrace; these are run with several
+// versions by their own tests.
+var notByThemselves = []string{"internal", "abilities", "asleep", "assists", "gcfigures", "lookalikes", "stalled"}
 
 // TestRunqIsAsItSays checks that the runnable goroutines are exactly those
 // that the target names, also when they overflow the local run queue.
