@@ -104,9 +104,7 @@ func TestTwoClientsOfOneServer(t *testing.T) {
 		if out := s.Dlv.Command("waiters main.turns"); !strings.Contains(out, "another client has resumed it") {
 			t.Errorf("dlv prints %q", out)
 		}
-		s.Dlv.Send("print main.turns\n")
-		turns(t, s.Addr, "--stop")
-		if out := s.Dlv.Expect("(dlv) "); !strings.Contains(out, "chan int") {
+		if out := printDuringStops(t, s); !strings.Contains(out, "chan int") {
 			t.Errorf("dlv prints %q", out)
 		}
 		s.AwaitBeats()
@@ -119,6 +117,26 @@ func TestTwoClientsOfOneServer(t *testing.T) {
 		t.Errorf("the target has not moved: %v", seen)
 	}
 	leave(t, s)
+}
+
+// printDuringStops has dlv print a channel of a target that runs: dlv asks the server
+// more than once for it, and each question waits for a stop.
+func printDuringStops(t *testing.T, s repltest.Served) (out string) {
+	t.Helper()
+	s.Dlv.Send("print main.turns\n")
+	printed := make(chan struct{})
+	go func() {
+		defer close(printed)
+		out = s.Dlv.Expect("(dlv) ")
+	}()
+	for {
+		turns(t, s.Addr, "--stop")
+		select {
+		case <-printed:
+			return out
+		default:
+		}
+	}
 }
 
 // leave ends the server as a user of dlv does; the target runs on unharmed.

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -88,10 +89,16 @@ func ServeDelveAt(tb testing.TB, host string, args ...string) string {
 }
 
 // delveEnv is an environment in which dlv has no configuration and no history
-// of a user, and a terminal that knows no escape sequences.
+// of a user, and a terminal that knows no escape sequences. The go command, which dlv
+// runs, counts nothing there: it does so in the background, when the test may have
+// ended.
 func delveEnv(tb testing.TB) []string {
 	tb.Helper()
 	home := tb.TempDir()
+	telemetry := filepath.Join(home, "go", "telemetry")
+	if err := errors.Join(os.MkdirAll(telemetry, 0o700), os.WriteFile(filepath.Join(telemetry, "mode"), []byte("off"), 0o600)); err != nil {
+		tb.Fatal(err)
+	}
 	return append(plainEnv(), "HOME="+home, "XDG_CONFIG_HOME="+home, "TERM=dumb")
 }
 
