@@ -73,9 +73,10 @@ func Attach(ctx context.Context, pid int, opts ...Option) (*Session, error) {
 	s.apply(opts)
 	ctx, release := holdSignals(ctx)
 	defer release()
-	// Where that cannot be had Delve's breakpoints stand until they are cleared.
 	if allow, err := tracee.RefuseWrites(pid); err == nil {
 		defer allow()
+	} else {
+		s.warnf("Delve's own breakpoints stand in the code of the process until they are cleared: %v", err)
 	}
 	if err := s.serve(ctx, debugger.Config{AttachPid: pid, Backend: "native"}, nil); err != nil {
 		return nil, s.attachError(st, err)
