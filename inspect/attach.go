@@ -83,6 +83,9 @@ func attachStopped(ctx context.Context, pid int, o Options) (*Process, error) {
 	if p.session, err = delve.Attach(ctx, pid, delve.Listen(o.Listen)); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
+	if err := p.session.Unrefused(); err != nil {
+		o.warnf("process %d: Delve's own breakpoints stood in its code until they were cleared: %v", pid, err)
+	}
 	p.serves(p.session)
 	if err := p.stand(ctx); err != nil {
 		return nil, errors.Join(err, p.Close())

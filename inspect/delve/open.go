@@ -73,11 +73,11 @@ func Attach(ctx context.Context, pid int, opts ...Option) (*Session, error) {
 	s.apply(opts)
 	ctx, release := holdSignals(ctx)
 	defer release()
-	if allow, err := tracee.RefuseWrites(pid); err == nil {
+	allow, err := tracee.RefuseWrites(pid)
+	if err == nil {
 		defer allow()
-	} else {
-		s.warnf("Delve's own breakpoints stand in the code of the process until they are cleared: %v", err)
 	}
+	s.unrefused = err
 	if err := s.serve(ctx, debugger.Config{AttachPid: pid, Backend: "native"}, nil); err != nil {
 		return nil, s.attachError(st, err)
 	}
@@ -89,6 +89,10 @@ func Attach(ctx context.Context, pid int, opts ...Option) (*Session, error) {
 	}
 	return s, nil
 }
+
+// Unrefused says why Attach could not keep Delve from setting breakpoints of its own,
+// which it then cleared again; nil if it could.
+func (s *Session) Unrefused() error { return s.unrefused }
 
 func (s *Session) apply(opts []Option) {
 	for _, o := range opts {

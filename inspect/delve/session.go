@@ -111,6 +111,8 @@ type Session struct {
 	// here says that the target is a process of this host, once hostKnown.
 	hostKnown, here bool
 	// wasStopped says that the process was stopped by a signal before Attach.
+	// unrefused is why what Delve writes when it attaches could not be refused.
+	unrefused  error
 	wasStopped bool
 	// dump is the core dump in progress.
 	dump *dump

@@ -169,7 +169,7 @@ func TestKillingRtdbgDoesNotHarmTheProcess(t *testing.T) {
 			whole, warned := lasts(t, exe, args)
 			// A filter that this process has got, in another test, is in the way of
 			// rtdbg's own; where all kills are made, no other test runs.
-			writes := strings.Contains(warned, "breakpoints stand in the code")
+			writes := strings.Contains(warned, "breakpoints stood in its code")
 			if writes && kills() == allKills {
 				t.Error(warned)
 			}
