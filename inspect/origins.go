@@ -41,6 +41,9 @@ type Origin struct {
 	// Parents counts those whose creator is a goroutine that is left; nil where
 	// the runtime does not keep that (before Go 1.21).
 	Parents *int `json:"parents"`
+	// Alone counts those whose creator has ended and has left nobody else; nil
+	// where Parents is.
+	Alone *int `json:"alone"`
 	// Place is where the program stands in the oldest.
 	Place string `json:"place"`
 
@@ -49,11 +52,13 @@ type Origin struct {
 	objects []mem.Addr
 }
 
-// member is a goroutine of an Origin: its id, and the nanotime since which a
-// collection has found it parked, MaxInt64 if none has yet.
+// member is a goroutine of an Origin: its id, the nanotime since which a collection
+// has found it parked, MaxInt64 if none has yet, and the id of its creator, 0 if it is
+// not known.
 type member struct {
-	goid  uint64
-	since int64
+	goid   uint64
+	since  int64
+	parent uint64
 }
 
 // OriginOptions say which goroutines are one Origin.
@@ -123,7 +128,7 @@ func (p *Process) Origins(ctx context.Context, o OriginOptions) ([]Origin, error
 	if err != nil {
 		return nil, err
 	}
-	living, batches := p.livingIDs(), uint64(rt.GoidBatch*len(ps))
+	living, batches := p.living(), uint64(rt.GoidBatch*len(ps))
 	list := make([]Origin, 0, len(all.at))
 	for _, origin := range all.at {
 		origin.finish(p.Now(), living, batches)
@@ -135,16 +140,34 @@ func (p *Process) Origins(ctx context.Context, o OriginOptions) ([]Origin, error
 	return list, nil
 }
 
-// livingIDs are the ids of the goroutines that are not dead, sorted.
-func (p *Process) livingIDs() []uint64 {
-	var ids []uint64
+// living are the goroutines that are not dead: their ids, and those of their creators,
+// each as often as it has made one; both sorted.
+type living struct{ ids, parents []uint64 }
+
+func (p *Process) living() (l living) {
 	for _, g := range p.gs {
 		if !g.Dead() {
-			ids = append(ids, g.Goid)
+			l.ids, l.parents = append(l.ids, g.Goid), append(l.parents, g.ParentGoid)
 		}
 	}
-	slices.Sort(ids)
-	return ids
+	slices.Sort(l.ids)
+	slices.Sort(l.parents)
+	return l
+}
+
+// parentage counts the members whose creator lives, and those whose creator does not
+// and has left nobody else.
+func (l living) parentage(members []member) (parents, alone int) {
+	for _, m := range members {
+		if _, lives := slices.BinarySearch(l.ids, m.parent); lives {
+			parents++
+			continue
+		}
+		if i, _ := slices.BinarySearch(l.parents, m.parent); i+1 == len(l.parents) || l.parents[i+1] != m.parent {
+			alone++
+		}
+	}
+	return parents, alone
 }
 
 // originSection is the origins of a range of the goroutines.
@@ -182,14 +205,7 @@ func (s *originSection) add(g *Goroutine) {
 	if g.WaitSince != 0 {
 		since = g.WaitSince
 	}
-	o.members = append(o.members, member{g.Goid, since})
-	if g.ParentGoid != 0 {
-		parents := 0
-		if _, ok := s.p.table.Load().byGoid(g.ParentGoid); ok {
-			parents = 1
-		}
-		o.addParents(&parents)
-	}
+	o.members = append(o.members, member{g.Goid, since, g.ParentGoid})
 	s.refs = s.p.wait().RefsOf(g.G, t, s.refs[:0])
 	for _, r := range s.refs {
 		if k := r.Kind(); !slices.Contains(o.Kinds, k) {
@@ -219,17 +235,6 @@ func (s *originSection) origin(g *Goroutine) *Origin {
 	return o
 }
 
-// addParents adds to the number of parents, unless it is not known.
-func (o *Origin) addParents(n *int) {
-	switch {
-	case n == nil:
-	case o.Parents == nil:
-		o.Parents = n
-	default:
-		*o.Parents += *n
-	}
-}
-
 // join adds the origins of another range.
 func (s *originSection) join(other *originSection) {
 	for k, o := range other.at {
@@ -243,16 +248,15 @@ func (s *originSection) join(other *originSection) {
 		}
 		mine.members = append(mine.members, o.members...)
 		mine.Count += o.Count
-		mine.addParents(o.Parents)
 		mine.Kinds = append(mine.Kinds, o.Kinds...)
 		mine.WaitReasons = append(mine.WaitReasons, o.WaitReasons...)
 		mine.objects = append(mine.objects, o.objects...)
 	}
 }
 
-// finish completes an Origin when all its goroutines are in it. living are the ids
-// of all goroutines, sorted, and batches how many ids Ps may hold.
-func (o *Origin) finish(now Now, living []uint64, batches uint64) {
+// finish completes an Origin when all its goroutines are in it. batches is how many ids
+// Ps may hold.
+func (o *Origin) finish(now Now, all living, batches uint64) {
 	o.Place = o.oldest.place()
 	slices.Sort(o.WaitReasons)
 	o.WaitReasons = slices.Compact(o.WaitReasons)
@@ -262,11 +266,15 @@ func (o *Origin) finish(now Now, living []uint64, batches uint64) {
 	o.Objects = len(slices.Compact(o.objects))
 	slices.SortFunc(o.members, func(a, b member) int { return cmp.Compare(a.goid, b.goid) })
 	o.Oldest, o.Newest = o.members[0].goid, o.members[len(o.members)-1].goid
-	from, _ := slices.BinarySearch(living, o.Oldest)
-	to, _ := slices.BinarySearch(living, o.Newest)
+	from, _ := slices.BinarySearch(all.ids, o.Oldest)
+	to, _ := slices.BinarySearch(all.ids, o.Newest)
 	missing := o.Newest - o.Oldest - uint64(to-from)
 	o.Ended = int(missing - min(missing, batches))
 	o.InOrder = inOrder(o.members, batches)
+	if !slices.ContainsFunc(o.members, func(m member) bool { return m.parent == 0 }) {
+		parents, alone := all.parentage(o.members)
+		o.Parents, o.Alone = &parents, &alone
+	}
 	longest := slices.MinFunc(o.members, func(a, b member) int { return cmp.Compare(a.since, b.since) }).since
 	o.members, o.objects = nil, nil
 	if longest == math.MaxInt64 {

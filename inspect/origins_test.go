@@ -106,10 +106,15 @@ func TestOriginsTellWhatWasStartedOverTime(t *testing.T) {
 		// ended is how many have come and gone between the first and the last.
 		ended   int
 		inOrder bool
+		// parents are left of those who started them, and alone are those who are
+		// all that is left of what was started by who has ended.
+		parents, alone int
 	}{
-		{"clients", "main.serve", 4 * (many - 1), false},
-		{"pairs", "main.worker", 0, false},
-		{"ticking", "main.result", 0, true},
+		{"clients", "main.serve", 4 * (many - 1), false, many, 0},
+		{"pairs", "main.worker", 0, false, many, 0},
+		{"ticking", "main.result", 0, true, many, 0},
+		{"hub", "main.pump", many - 1, false, 0, many},
+		{"chat", "main.pump", many - 1, false, 0, 0},
 	} {
 		t.Run(tc.like, func(t *testing.T) {
 			const procs = 2
@@ -122,9 +127,14 @@ func TestOriginsTellWhatWasStartedOverTime(t *testing.T) {
 			if i < 0 {
 				t.Fatalf("no origin of %s: %s", tc.start, toJSON(t, list))
 			}
-			// Each P may hold a batch of ids, which count for nothing.
+			// Each P may hold a batch of ids, which count for nothing, and so do those
+			// that it gave out of order.
 			const batches = 16 * procs
-			if o := list[i]; o.Count != many || o.Ended > tc.ended+batches || o.Ended < tc.ended-batches || o.InOrder != tc.inOrder {
+			o := list[i]
+			if o.Parents == nil || *o.Parents != tc.parents || *o.Alone != tc.alone {
+				t.Errorf("%s", toJSON(t, o))
+			}
+			if o.Count != many || o.Ended > tc.ended+batches || o.Ended < tc.ended-2*batches || o.InOrder != tc.inOrder {
 				t.Errorf("%s", toJSON(t, o))
 			}
 		})

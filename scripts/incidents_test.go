@@ -55,7 +55,7 @@ func diagnoses() []diagnosis {
 		{"idle_spin", alive(repltest.Patient{Program: "spinners"}), well, nil, "threads spin", "THREAD"},
 		{"mark_assist", assists, well, nil, "goroutines wait until the collector has marked", "the collector waits for them"},
 		{"thread_locked", incidentOf("locked"), well, nil, "3 goroutines are locked to threads", "waits for its locked goroutine"},
-		{"cgo_stuck", dead(repltest.Patient{Program: "cgo", Cgo: true}), well, nil, "1 goroutines are in C", "sleepInC"},
+		{"cgo_stuck", dead(repltest.Patient{Program: "cgo", Cgo: true}), well, nil, "one goroutine is in C", "sleepInC"},
 		{"timer_storm", incidentOf("timers"), well, nil, "2000 timers", "main.receive"},
 		{"fd_wait", incidentOf("remote"), well, nil, "20 of 20 goroutines that wait for file descriptors wait for 127.0.0.1", "127.0.0.1:"},
 	}
@@ -97,6 +97,8 @@ func TestIncidentsKnowLookalikes(t *testing.T) {
 		{"a leak whose ids are in a row", "leak_suspects", like("ticking"), nil, true, "60 goroutines of main.result"},
 		{"nobody can wake those that a leak left", "leak_suspects", like("ticking"), nil, true, "nothing can wake them"},
 		{"readers left, each from a goroutine of its own", "write_pump", incidentOf("writers"), nil, true, "who started them has ended for all"},
+		{"readers left, and the clients are still in a list", "write_pump", like("hub"), nil, false, "possible: 60 of main.pump wait (chan receive) each on a channel of its own"},
+		{"clients that have readers", "write_pump", like("chat"), []string{"min=50"}, false, "no 50 goroutines"},
 		{"main has ended", "lost_shutdown", dead(repltest.Patient{Program: "mainended"}), nil, false, "main has ended"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -113,7 +115,7 @@ func TestScriptsShowThreadsOfC(t *testing.T) {
 	for _, version := range []string{"go1.22.12", "go1.26.8", "go1.27.3"} {
 		p := patient{Patient: repltest.Patient{Program: "cthreads", Go: version, Cgo: true}, live: true}
 		for _, tt := range []struct{ script, says, alsoHas string }{
-			{"cgo_stuck", "1 goroutines are in C", "threads of no M, C's or about to get one"},
+			{"cgo_stuck", "one goroutine is in C", "threads of no M, C's or about to get one"},
 			{"thread_locked", "2 goroutines are locked to threads", "waits for its locked goroutine"},
 		} {
 			t.Run(version+"/"+tt.script, func(t *testing.T) {

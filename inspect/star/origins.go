@@ -29,6 +29,7 @@ func originClass() *class[*inspect.Origin] {
 			{"ended", "at least so many goroutines were started between the oldest and the newest and have ended, by the ids that are missing", plain, func(_ *Interp, o O) (starlark.Value, error) { return ok(integer(o.Ended)) }},
 			{"in_order", "collections have found them parked in the order of their ids, at three moments or more", plain, func(_ *Interp, o O) (starlark.Value, error) { return ok(starlark.Bool(o.InOrder)) }},
 			{"parents", "number of those whose creator is a goroutine that is left, None if unknown (Go 1.21)", plain, func(_ *Interp, o O) (starlark.Value, error) { return ok(optional(o.Parents, integer)) }},
+			{"alone", "number of those whose creator has ended and has left nobody else, None if unknown (Go 1.21)", plain, func(_ *Interp, o O) (starlark.Value, error) { return ok(optional(o.Alone, integer)) }},
 			{"place", "where the program stands in the oldest: \"FUNC FILE:LINE\"", plain, func(_ *Interp, o O) (starlark.Value, error) { return ok(text(o.Place)) }},
 		},
 	}).finish()

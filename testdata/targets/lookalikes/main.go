@@ -7,6 +7,9 @@
 //	               somebody has work for them
 //	-like=ticking  60 goroutines left behind one at a time by a loop that starts
 //	               nothing else
+//	-like=hub      60 clients in a list, each with a goroutine that writes what it
+//	               gets from a channel; the one that started it has ended
+//	-like=chat     the same, each with another that reads
 package main
 
 import (
@@ -23,7 +26,7 @@ import (
 
 const many = 60
 
-var likes = map[string]func(){"clients": clients, "pairs": pairs, "ticking": ticking}
+var likes = map[string]func(){"clients": clients, "pairs": pairs, "ticking": ticking, "hub": hub, "chat": chat}
 
 // serve reads a connection until its end.
 func serve(id chan int64, c net.Conn) {
@@ -105,6 +108,42 @@ func ticking() {
 		runtime.GC()
 	}
 }
+
+// registered are the channels of clients.
+var registered, stops []chan int
+
+func pump(id chan int64, messages chan int) {
+	id <- truth.Goid()
+	<-messages
+}
+
+// client starts a goroutine that writes, and one that reads if it is to.
+func client(id chan int64, messages, stopped chan int, reads bool) {
+	go pump(id, messages)
+	if reads {
+		go helper(stopped)
+	}
+}
+
+func clientsOfAHub(reads bool) {
+	id := make(chan int64)
+	for i := 0; i < many; i++ {
+		registered, stops = append(registered, make(chan int)), append(stops, make(chan int))
+		go client(id, registered[i], stops[i], reads)
+		truth.Await(<-id, "chan receive")
+	}
+	go func() {
+		for range time.NewTicker(time.Hour).C {
+			for i, c := range registered {
+				c <- 1
+				close(stops[i])
+			}
+		}
+	}()
+}
+
+func hub()  { clientsOfAHub(false) }
+func chat() { clientsOfAHub(true) }
 
 var kept []net.Conn
 
