@@ -98,6 +98,28 @@ func TestCloseOfASessionWhoseTargetAGuestLetsRun(t *testing.T) {
 	}
 }
 
+// Who has a prompt of rtdbg's can halt what a guest lets run, and nothing else while it
+// runs; the guest has its prompt then.
+func TestTheHostHaltsWhatAGuestLetsRun(t *testing.T) {
+	c := start(t, "dwarf")
+	s := attachListening(t, c, ":0")
+	dlv := target.DelveTerminal(t, "connect", s.Listening())
+	for range 3 {
+		dlv.Resume()
+		c.mustRun()
+		if err := s.Command(testContext(t), io.Discard, "goroutines"); !errors.Is(err, ErrRunning) {
+			t.Errorf("goroutines of a target that runs: %v", err)
+		}
+		for range 2 { // the second finds it halted
+			if err := s.Command(testContext(t), io.Discard, " halt"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		dlv.Expect("(dlv) ")
+		works(t, s, c)
+	}
+}
+
 func TestQuittingDelveKillsNothing(t *testing.T) {
 	for _, answers := range [][]string{{"n"}, {"y", "n"}, {"y", "y"}} {
 		t.Run(strings.Join(answers, ","), func(t *testing.T) {

@@ -47,12 +47,17 @@ type cli struct {
 //
 // When ctx ends, a target that the command lets run is halted, a core dump is
 // cancelled, and anything else ends with an error. Moved tells whether the
-// target is still where it was. A target that runs already is refused.
+// target is still where it was. A target that another client lets run is refused, but
+// for the line "halt", which is no command of Delve's terminal: it halts the target.
 func (s *Session) Command(ctx context.Context, w io.Writer, line string) error {
 	if slices.Equal(strings.Fields(line), []string{"config", "-save"}) {
 		return errors.New("config -save would write Delve's own configuration: do that in dlv")
 	}
-	if s.kind == KindServer {
+	switch {
+	case s.kind != KindServer && s.door == nil:
+	case strings.TrimSpace(line) == haltLine:
+		return s.haltOthers(ctx)
+	default:
 		if _, err := s.State(ctx); err != nil && !errors.Is(err, ErrExited) {
 			return err
 		}
@@ -77,6 +82,20 @@ func (s *Session) Command(ctx context.Context, w io.Writer, line string) error {
 		return context.Cause(ctx)
 	case err != nil:
 		return errors.New(oneLine(err.Error()))
+	}
+	return nil
+}
+
+// haltLine is the line of Command that halts what another client lets run.
+const haltLine = "halt"
+
+// haltOthers halts a target that another client lets run.
+func (s *Session) haltOthers(ctx context.Context) error {
+	if s.kind == KindServer {
+		return s.Halt(ctx)
+	}
+	if err := s.haltRunning(ctx); err != nil {
+		return fmt.Errorf("halt %s: %w", s.where, err)
 	}
 	return nil
 }
