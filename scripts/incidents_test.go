@@ -89,7 +89,8 @@ func TestIncidentsKnowLookalikes(t *testing.T) {
 		says         string
 	}{
 		{"clients that say nothing", "stuck", clients, nil, false, "60 wait in main.serve"},
-		{"a family that grows with the connections", "leak_suspects", clients, nil, false, "waits for anything but the network"},
+		{"a family that grows with the connections", "leak_suspects", clients, nil, false, "does not come with connections"},
+		{"writers that come with readers of connections", "leak_suspects", like("pumps"), nil, false, "does not come with connections"},
 		{"connections that were accepted", "fd_wait", clients, nil, false, "accepted"},
 		{"deadlines of connections", "timer_storm", clients, []string{"min=50"}, false, "runtime.netpollReadDeadline"},
 		{"workers who will have work", "stuck", pairs, nil, false, "60 wait in main."},

@@ -3,6 +3,8 @@
 //
 //	-like=clients  60 connections to an idle server, each with a deadline and a
 //	               goroutine that reads it; requests have come and gone
+//	-like=pumps    the same, each with another goroutine that writes what it gets
+//	               from a channel in a list
 //	-like=pairs    60 workers started at once, each with a helper; now and then
 //	               somebody has work for them
 //	-like=ticking  60 goroutines left behind one at a time by a loop that starts
@@ -26,7 +28,7 @@ import (
 
 const many = 60
 
-var likes = map[string]func(){"clients": clients, "pairs": pairs, "ticking": ticking, "hub": hub, "chat": chat}
+var likes = map[string]func(){"clients": clients, "pumps": pumps, "pairs": pairs, "ticking": ticking, "hub": hub, "chat": chat}
 
 // serve reads a connection until its end.
 func serve(id chan int64, c net.Conn) {
@@ -39,7 +41,21 @@ func serve(id chan int64, c net.Conn) {
 	}
 }
 
-func clients() {
+func clients() { accept(func(id chan int64, c net.Conn) { go serve(id, c) }) }
+
+func pumps() {
+	accept(func(id chan int64, c net.Conn) {
+		registered = append(registered, make(chan int))
+		own := make(chan int64)
+		go pump(own, registered[len(registered)-1])
+		<-own
+		go serve(id, c)
+	})
+}
+
+// accept connects to a server of its own, which has handle start what serves each
+// connection.
+func accept(handle func(id chan int64, c net.Conn)) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	truth.Check(err)
 	id := make(chan int64)
@@ -47,7 +63,7 @@ func clients() {
 		for {
 			c, err := l.Accept()
 			truth.Check(err)
-			go serve(id, c)
+			handle(id, c)
 		}
 	}()
 	for i := 0; i < many; i++ {
