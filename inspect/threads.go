@@ -164,8 +164,11 @@ func (p *Process) standsBy(m *rt.M) bool {
 	if m.IsExtra && m.ProcID == 0 {
 		return true
 	}
+	if m.CurG == 0 {
+		return false
+	}
 	g, err := p.RT.ReadG(m.CurG)
-	if m.CurG == 0 || err != nil {
+	if err != nil {
 		return false
 	}
 	if status := p.RT.Status(&g); status != rt.Dead && status != rt.DeadExtra {

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"slices"
 	"strconv"
 	"time"
@@ -111,14 +110,9 @@ func (t *Target) prepare(ctx context.Context, sel Selection) (*plan, error) {
 
 // copyQuietly copies while the process runs, which is not to notice it.
 func (t *Target) copyQuietly(ctx context.Context, p *plan) (err error) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread() // for good: the thread ends here
-		tracee.Yield()
+	tracee.OnThread(tracee.Yield, func() {
 		_, err = copyAll(ctx, t.mem, t.buffer.b, p.runs, tracee.Yield)
-	}()
-	<-done
+	})
 	return err
 }
 
@@ -191,7 +185,7 @@ func (t *Target) Take(ctx context.Context, sel Selection, kernel map[uint64]mem.
 	}
 	var s *shot
 	var err error
-	tracee.OnThread(func() { s, err = t.shootSafely(ctx, sel, kernel) })
+	tracee.OnThread(tracee.Hurry, func() { s, err = t.shootSafely(ctx, sel, kernel) })
 	if err != nil {
 		return nil, fmt.Errorf("capture process %d: %w", t.pid, err)
 	}

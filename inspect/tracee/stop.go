@@ -72,7 +72,7 @@ func Stop(ctx context.Context, pid int) (*Stopped, error) {
 	s := &Stopped{pid: pid, calls: make(chan func()), served: make(chan struct{})}
 	go func() {
 		defer close(s.served)
-		OnThread(func() {
+		OnThread(Hurry, func() {
 			for f := range s.calls {
 				f()
 			}
@@ -100,9 +100,9 @@ func (s *Stopped) begin(ctx context.Context) (*Stopped, error) {
 	return s, nil
 }
 
-// OnThread runs f on a thread of its own, ahead of others of this machine. The
-// calling goroutine must not be locked to its thread: it ends with f.
-func OnThread(f func()) {
+// OnThread runs f on a thread of its own, which ends with f; pace, Hurry or Yield, sets
+// how urgent it is. The calling goroutine must not be locked to its thread.
+func OnThread(pace, f func()) {
 	done := make(chan struct{})
 	go func() {
 		runtime.LockOSThread()
@@ -111,11 +111,11 @@ func OnThread(f func()) {
 			// This one is held meanwhile, so that the other is not it.
 			defer runtime.UnlockOSThread()
 			defer close(done)
-			OnThread(f)
+			OnThread(pace, f)
 			return
 		}
 		defer close(done)
-		Hurry()
+		pace()
 		f()
 	}()
 	<-done

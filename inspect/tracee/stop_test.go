@@ -104,7 +104,7 @@ func TestStopHoldsEveryThread(t *testing.T) {
 	for range 50 {
 		everyThreadStands(t, r.PID, Stop)
 		awaitStates(t, r.PID, "running", running)
-		OnThread(func() { everyThreadStands(t, r.PID, StopHere) })
+		OnThread(Hurry, func() { everyThreadStands(t, r.PID, StopHere) })
 		awaitStates(t, r.PID, "running", running)
 	}
 }
